@@ -1,0 +1,1 @@
+//! Requests to revisions: the Kubernetes API as a tower service

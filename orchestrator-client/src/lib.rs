@@ -1,0 +1,1 @@
+//! Typed clients and shared informers, in process or remote

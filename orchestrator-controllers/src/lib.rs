@@ -1,0 +1,1 @@
+//! The controller runtime and the built-in controllers

@@ -1,0 +1,181 @@
+//! The environment: clock, randomness, uids, tasks and the count of work in progress.
+//!
+//! Everything that could make two runs differ comes from an [`Env`] that is handed in, so a plane
+//! built on [`Env::simulated`] under tokio's paused clock replays byte for byte. No other module
+//! calls `Instant::now`, `SystemTime::now` or `tokio::spawn`.
+
+mod activity;
+mod task;
+
+pub use activity::{Activity, Busy};
+pub use task::{Task, Tasks};
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+/// The instant at which every simulated run begins: 2026-01-01T00:00:00Z, in Unix seconds.
+const SIMULATED_START_S: i64 = 1_767_225_600;
+
+/// The letters of generated name suffixes: no vowels and no look-alikes, so that no words appear.
+const SUFFIX_LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// Clock, randomness, uids, tasks and activity of one plane; cheap to clone, shared by its parts.
+#[derive(Clone)]
+pub struct Env {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    clock: WallClock,
+    random: Mutex<fastrand::Rng>,
+    activity: Activity,
+}
+
+/// Where the time of day comes from.
+enum WallClock {
+    /// The host's clock.
+    System,
+    /// A fixed start, moved on by tokio's clock, which tests pause and advance.
+    Simulated { start: Timestamp, since: Instant },
+}
+
+impl std::fmt::Debug for Env {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Env").field("simulated", &self.is_simulated()).finish_non_exhaustive()
+    }
+}
+
+impl Env {
+    /// The host's clock and randomness.
+    pub fn system() -> Self {
+        Self::new(WallClock::System, fastrand::Rng::new())
+    }
+
+    /// A run that depends on nothing but `seed`: time starts at 2026-01-01 and follows tokio's
+    /// clock, all randomness derives from the seed.
+    #[allow(clippy::disallowed_methods)]
+    pub fn simulated(seed: u64) -> Self {
+        let start = Timestamp::from_second(SIMULATED_START_S).expect("a date within range");
+        let clock = WallClock::Simulated { start, since: Instant::now() };
+        Self::new(clock, fastrand::Rng::with_seed(seed))
+    }
+
+    fn new(clock: WallClock, random: fastrand::Rng) -> Self {
+        let inner = Inner { clock, random: Mutex::new(random), activity: Activity::default() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Whether time of day and randomness derive from a seed.
+    pub fn is_simulated(&self) -> bool {
+        matches!(self.inner.clock, WallClock::Simulated { .. })
+    }
+
+    /// The time of day.
+    #[allow(clippy::disallowed_methods)]
+    pub fn now(&self) -> Timestamp {
+        match &self.inner.clock {
+            WallClock::System => Timestamp::now(),
+            WallClock::Simulated { start, since } => {
+                start.saturating_add(Instant::now() - *since).expect("tokio's clock stays in range")
+            }
+        }
+    }
+
+    /// The time of day as objects carry it: RFC 3339, whole seconds, `Z`.
+    pub fn now_rfc3339(&self) -> String {
+        rfc3339(self.now())
+    }
+
+    /// The monotonic time, which [`sleep_until`](Self::sleep_until) takes.
+    #[allow(clippy::disallowed_methods)]
+    pub fn instant(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// Waits for `duration`.
+    pub async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+
+    /// Waits until `deadline`.
+    pub async fn sleep_until(&self, deadline: Instant) {
+        tokio::time::sleep_until(deadline).await;
+    }
+
+    /// A number below `bound`; 0 where `bound` is 0.
+    pub fn random_below(&self, bound: u64) -> u64 {
+        if bound == 0 { 0 } else { self.inner.random.lock().u64(0..bound) }
+    }
+
+    /// A number in `0.0..1.0`.
+    pub fn random_unit(&self) -> f64 {
+        self.inner.random.lock().f64()
+    }
+
+    /// A new uid in the form of a version 4 UUID.
+    pub fn uid(&self) -> String {
+        let bits = self.inner.random.lock().u128(..);
+        let bits = (bits & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
+        let hex = format!("{bits:032x}");
+        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    }
+
+    /// `len` letters for the end of a generated name.
+    pub fn suffix(&self, len: usize) -> String {
+        let mut random = self.inner.random.lock();
+        (0..len).map(|_| char::from(SUFFIX_LETTERS[random.usize(..SUFFIX_LETTERS.len())])).collect()
+    }
+
+    /// Starts `future` as a task that ends when the returned [`Task`] is dropped.
+    pub fn spawn<F>(&self, name: &'static str, future: F) -> Task<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Task::spawn(name, future)
+    }
+
+    /// The count of work in progress, which `settle` waits on.
+    pub fn activity(&self) -> &Activity {
+        &self.inner.activity
+    }
+}
+
+/// `time` as objects carry it: RFC 3339, whole seconds, `Z`.
+pub fn rfc3339(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// `time` with microseconds, as leases and events carry it.
+pub fn rfc3339_micros(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_seed_decides_uids_suffixes_and_the_clock() {
+        let (a, b) = (Env::simulated(7), Env::simulated(7));
+        assert_eq!((a.uid(), a.suffix(5)), (b.uid(), b.suffix(5)));
+        assert_ne!(Env::simulated(8).uid(), Env::simulated(7).uid());
+        assert_eq!(a.now_rfc3339(), "2026-01-01T00:00:00Z");
+        a.sleep(Duration::from_secs(90)).await;
+        assert_eq!(a.now_rfc3339(), "2026-01-01T00:01:30Z");
+        assert_eq!(rfc3339_micros(a.now()), "2026-01-01T00:01:30.000000Z");
+    }
+
+    #[test]
+    fn a_uid_is_a_version_4_uuid() {
+        let uid = Env::system().uid();
+        assert_eq!(uid.len(), 36);
+        assert_eq!(&uid[14..15], "4");
+        assert!(matches!(&uid[19..20], "8" | "9" | "a" | "b"));
+    }
+}

@@ -1,0 +1,183 @@
+//! What a schema is made of: definitions, fields and types.
+
+use super::{Scalar, Text};
+use crate::Json;
+
+/// The place of a definition in its schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DefId(pub(super) u32);
+
+/// A group, version and kind that a definition serves; `*` stands for every one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gvk {
+    /// The group, empty for the core group.
+    pub group: Text,
+    /// The version.
+    pub version: Text,
+    /// The kind.
+    pub kind: Text,
+}
+
+/// A named type of a schema: a struct, or a scalar with a name of its own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Definition {
+    /// The full name, such as `io.k8s.api.core.v1.Pod`.
+    pub name: Text,
+    /// The kinds whose objects have this shape.
+    pub kinds: Vec<Gvk>,
+    /// The fields, sorted by name.
+    pub fields: Vec<Field>,
+    /// Whether a struct merges field by field or is replaced as a whole.
+    pub map: MapKind,
+    /// The type that this name stands for, where it is no struct.
+    pub alias: Option<Scalar>,
+    /// Fields of which one may be set.
+    pub unions: Vec<Union>,
+    /// Whether an API that is on by default reaches it.
+    pub served: bool,
+    /// Whether fields without a declaration are kept.
+    pub open: bool,
+}
+
+impl Definition {
+    /// The field `name`.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        let place = self.fields.binary_search_by(|field| (*field.name).cmp(name)).ok()?;
+        Some(&self.fields[place])
+    }
+
+    /// The last part of the name, such as `Pod`.
+    pub fn short_name(&self) -> &str {
+        self.name.rsplit('.').next().unwrap_or(&self.name)
+    }
+
+    /// The name with its package as Go prints it, such as `v1.Pod`.
+    pub fn go_name(&self) -> &str {
+        match self.name.rmatch_indices('.').nth(1) {
+            Some((dot, _)) => &self.name[dot + 1..],
+            None => &self.name,
+        }
+    }
+}
+
+/// A field of a struct.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// The name in JSON.
+    pub name: Text,
+    /// Its type.
+    pub ty: Type,
+    /// Whether OpenAPI calls it required; Go writes such a field even when it is empty.
+    pub required: bool,
+    /// The default that OpenAPI states, which for most fields is Go's zero value.
+    pub default: Option<Box<Json>>,
+    /// The values allowed; empty where there is no such list.
+    pub values: Box<[Text]>,
+    /// How a strategic merge patch treats it.
+    pub patch: PatchRule,
+}
+
+impl Field {
+    /// Whether the field is there in every object that Go writes: no pointer, never left out.
+    ///
+    /// In a struct without the field, its value is the zero value of its type.
+    pub fn is_implied(&self) -> bool {
+        match self.ty {
+            Type::List(_) | Type::Map(_) => self.required,
+            _ => self.default.is_some(),
+        }
+    }
+}
+
+/// A type.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Type {
+    /// A single value.
+    Scalar(Scalar),
+    /// A list.
+    List(Box<List>),
+    /// A map from any key to values of one type.
+    Map(Box<Mapping>),
+    /// A struct, and how it merges in this place.
+    Ref(DefId, MapKind),
+}
+
+/// A list type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct List {
+    /// The type of the items.
+    pub items: Type,
+    /// How two lists merge.
+    pub kind: ListKind,
+}
+
+/// How two lists merge under server-side apply.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ListKind {
+    /// Nothing is declared; as [`Atomic`](Self::Atomic).
+    #[default]
+    Undeclared,
+    /// As a whole.
+    Atomic,
+    /// As a set of single values.
+    Set,
+    /// As a map; the fields named make up the key of an item.
+    Map(Box<[Text]>),
+}
+
+impl ListKind {
+    /// Whether the list is replaced as a whole.
+    pub fn is_atomic(&self) -> bool {
+        matches!(self, Self::Undeclared | Self::Atomic)
+    }
+}
+
+/// A map type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mapping {
+    /// The type of the values.
+    pub values: Type,
+    /// How two maps merge.
+    pub kind: MapKind,
+}
+
+/// How two maps or structs merge under server-side apply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MapKind {
+    /// Nothing is declared; as [`Granular`](Self::Granular), or as the referred struct says.
+    #[default]
+    Undeclared,
+    /// Key by key.
+    Granular,
+    /// As a whole.
+    Atomic,
+}
+
+impl MapKind {
+    /// What holds where `self` is said at a reference and `target` at the struct it names.
+    pub fn or(self, target: MapKind) -> MapKind {
+        if self == Self::Undeclared { target } else { self }
+    }
+}
+
+/// How a strategic merge patch treats a field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PatchRule {
+    /// Lists merge item by item.
+    pub merge: bool,
+    /// `$retainKeys` may clear the keys that the patch does not name.
+    pub retain_keys: bool,
+    /// Maps are replaced, not merged.
+    pub replace: bool,
+    /// The field that tells the items of a merged list apart.
+    pub merge_key: Option<Text>,
+}
+
+/// Fields of which one may be set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Union {
+    /// The field that names the one that is set; empty where there is none.
+    pub discriminator: Text,
+    /// Field and discriminator value.
+    pub members: Vec<(Text, Text)>,
+}

@@ -1,0 +1,1 @@
+//! The built-in kinds: defaulting, validation, table columns and versions of each

@@ -1,0 +1,1 @@
+//! Services: a pure routing table and the data paths that carry it

@@ -1,0 +1,1 @@
+//! Store engines over one versioned state machine

@@ -1,0 +1,1 @@
+//! Conformance suites for every trait, and tools for simulation

@@ -180,6 +180,11 @@ pub struct ResourceDef {
     /// The fields that a field selector may name besides `metadata.name` and
     /// `metadata.namespace`, as paths with dots.
     pub selectable_fields: Vec<Word>,
+    /// The words that refuse any other field in a field selector, with `{key}` for the field.
+    pub selector_rejection: Word,
+    /// What discovery calls the stored form: the same for all versions that share it; may be
+    /// empty.
+    pub storage_version_hash: Word,
 }
 
 /// A part of an object with a path of its own, as in `pods/status`.

@@ -1,0 +1,75 @@
+//! What an admission step sees of a request.
+
+use parking_lot::Mutex;
+
+use orchestrator_core::object::Object;
+use orchestrator_core::request::Options;
+use orchestrator_core::{Env, Status, UserInfo};
+
+use crate::registry::{Objects, Resource};
+
+/// What a write does to the object; a patch is an update, or a create where nothing was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// It makes the object.
+    Create,
+    /// It changes the object.
+    Update,
+    /// It deletes the object.
+    Delete,
+    /// It opens a stream to the object.
+    Connect,
+}
+
+/// A write on its way to the store.
+#[derive(Debug)]
+pub struct AdmissionRequest<'a> {
+    /// What the write does.
+    pub operation: Operation,
+    /// To which resource.
+    pub resource: &'a Resource,
+    /// To which part of it; empty for the whole.
+    pub subresource: &'a str,
+    /// In which namespace; empty for a cluster-scoped object.
+    pub namespace: &'a str,
+    /// To which object; empty for a create whose name is to be generated.
+    pub name: &'a str,
+    /// On whose behalf.
+    pub user: &'a UserInfo,
+    /// With which options.
+    pub options: &'a Options,
+    /// The new object, or the body of a subresource; empty for a deletion.
+    pub object: Object,
+    /// The object as it was; `None` for a create.
+    pub old: Option<&'a Object>,
+    /// All other objects.
+    pub objects: &'a Objects,
+    /// Clock and randomness.
+    pub env: &'a Env,
+    /// Collects warnings for the client.
+    pub warnings: &'a Mutex<Vec<String>>,
+}
+
+impl AdmissionRequest<'_> {
+    /// Whether the request is about `resource` of `group` itself, not about a part of it.
+    pub fn is_for(&self, group: &str, resource: &str) -> bool {
+        self.subresource.is_empty()
+            && self.resource.def.gvr.resource == resource
+            && self.resource.def.gvr.group == group
+    }
+
+    /// Whether the request leaves no trace.
+    pub fn is_dry_run(&self) -> bool {
+        self.options.is_dry_run()
+    }
+
+    /// Tells the client about something right but unwise.
+    pub fn warn(&self, warning: impl Into<String>) {
+        self.warnings.lock().push(warning.into());
+    }
+
+    /// The 403 that refuses this request.
+    pub fn forbidden(&self, why: impl std::fmt::Display) -> Status {
+        Status::forbidden(&self.resource.group_resource, self.name, why)
+    }
+}

@@ -1,0 +1,39 @@
+//! Between the version that is stored and the versions that are served.
+
+use orchestrator_core::object::Object;
+use orchestrator_core::resource::api_version;
+use orchestrator_core::value::Item;
+use orchestrator_core::{Status, Value};
+
+use super::Resource;
+
+impl Resource {
+    /// A stored item in this resource's version; the very same where that is what is stored.
+    ///
+    /// # Errors
+    /// 500: the stored object cannot be expressed in this version.
+    pub fn present(&self, item: Item) -> Result<Item, Status> {
+        if self.def.is_storage_version() {
+            return Ok(item);
+        }
+        let tree = item.tree().map_err(Status::internal)?;
+        let mut object = Object::clone(tree);
+        self.def.strategy.from_storage(&mut object)?;
+        object.set("apiVersion", self.api_version.as_str());
+        object.set("kind", &*self.def.kind);
+        Ok(Item::new(Value::from_object(object), item.revision()))
+    }
+
+    /// An object of this resource's version as the value to be stored.
+    ///
+    /// # Errors
+    /// 400: the object cannot be expressed in the stored version.
+    pub fn to_stored(&self, mut object: Object) -> Result<Value, Status> {
+        if !self.def.is_storage_version() {
+            self.def.strategy.to_storage(&mut object)?;
+            let storage = &self.def.storage;
+            object.set("apiVersion", api_version(&storage.group, &storage.version));
+        }
+        Ok(Value::from_object(object))
+    }
+}

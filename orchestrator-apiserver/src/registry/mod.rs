@@ -1,0 +1,242 @@
+//! The registry: which resources this server serves.
+//!
+//! The table of definitions is data that may change while the server runs (custom resources come
+//! and go); a request takes the definition it found at its begin through to its end.
+
+mod convert;
+mod objects;
+mod stored;
+
+pub use objects::Objects;
+pub use stored::Stored;
+
+pub(crate) use objects::Replaced;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use orchestrator_core::resource::GroupKind;
+use orchestrator_core::store::{Key, KeyRange};
+use orchestrator_core::{GroupResource, GroupVersionResource, ResourceDef};
+use rustc_hash::FxHashMap;
+
+/// The resources that a server serves; cheap to clone, all clones are one table.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    table: Arc<ArcSwap<Table>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Table {
+    /// In the order of discovery.
+    ordered: Vec<Arc<Resource>>,
+    by_name: FxHashMap<GroupVersionResource, Arc<Resource>>,
+}
+
+/// A served resource: its definition, and what is derived from that once.
+#[derive(Debug)]
+pub struct Resource {
+    /// The definition.
+    pub def: Arc<ResourceDef>,
+    /// Group and plural, for messages.
+    pub group_resource: GroupResource,
+    /// Group and kind, for messages.
+    pub group_kind: GroupKind,
+    /// `group/version`.
+    pub api_version: String,
+    prefix: String,
+}
+
+impl Registry {
+    /// A table of `defs`, where a later definition of a resource replaces an earlier one.
+    pub fn new(defs: impl IntoIterator<Item = ResourceDef>) -> Self {
+        let registry = Self::default();
+        let mut table = Table::default();
+        defs.into_iter().for_each(|def| table.put(def));
+        registry.table.store(Arc::new(table));
+        registry
+    }
+
+    /// Adds or replaces a resource.
+    pub fn put(&self, def: ResourceDef) {
+        self.table.rcu(|table| {
+            let mut table = Table::clone(table);
+            table.put(def.clone());
+            table
+        });
+    }
+
+    /// Removes a resource; objects that were stored stay in the store.
+    pub fn remove(&self, gvr: &GroupVersionResource) {
+        self.table.rcu(|table| {
+            let mut table = Table::clone(table);
+            table.remove(gvr);
+            table
+        });
+    }
+
+    /// The resource that `gvr` names.
+    pub fn get(&self, gvr: &GroupVersionResource) -> Option<Arc<Resource>> {
+        self.table.load().by_name.get(gvr).cloned()
+    }
+
+    /// All definitions in the order of discovery.
+    pub fn defs(&self) -> Vec<Arc<ResourceDef>> {
+        self.table.load().ordered.iter().map(|resource| Arc::clone(&resource.def)).collect()
+    }
+
+    /// Whether any resource of `group` is served.
+    pub fn has_group(&self, group: &str) -> bool {
+        self.table.load().ordered.iter().any(|resource| resource.def.gvr.group == group)
+    }
+
+    /// The resource of `group` and `kind` in `version`.
+    pub fn by_kind(&self, group: &str, version: &str, kind: &str) -> Option<Arc<Resource>> {
+        let table = self.table.load();
+        let found = table.ordered.iter().find(|resource| {
+            let gvr = &resource.def.gvr;
+            gvr.group == group && gvr.version == version && resource.def.kind == kind
+        });
+        found.cloned()
+    }
+}
+
+impl Table {
+    fn put(&mut self, def: ResourceDef) {
+        let resource = Arc::new(Resource::new(def));
+        let gvr = &resource.def.gvr;
+        match self.ordered.iter_mut().find(|known| known.def.gvr == *gvr) {
+            Some(known) => *known = Arc::clone(&resource),
+            None => self.ordered.push(Arc::clone(&resource)),
+        }
+        self.by_name.insert(gvr.clone(), resource);
+    }
+
+    fn remove(&mut self, gvr: &GroupVersionResource) {
+        self.by_name.remove(gvr);
+        self.ordered.retain(|resource| resource.def.gvr != *gvr);
+    }
+}
+
+impl Resource {
+    fn new(def: ResourceDef) -> Self {
+        Self {
+            group_resource: def.gvr.group_resource(),
+            group_kind: def.gvk().group_kind(),
+            api_version: def.api_version(),
+            prefix: def.key_prefix(),
+            def: Arc::new(def),
+        }
+    }
+
+    /// The key of one object.
+    pub fn key(&self, namespace: &str, name: &str) -> Key {
+        let mut key = String::with_capacity(self.prefix.len() + namespace.len() + name.len() + 1);
+        key.push_str(&self.prefix);
+        if self.def.is_namespaced() {
+            key.push_str(namespace);
+            key.push('/');
+        }
+        key.push_str(name);
+        Key::from(key)
+    }
+
+    /// The keys of a namespace's objects, or of all where `namespace` is empty.
+    pub fn keys(&self, namespace: &str) -> KeyRange {
+        match namespace.is_empty() || !self.def.is_namespaced() {
+            true => KeyRange::prefix(self.prefix.as_str()),
+            false => KeyRange::prefix(format!("{}{namespace}/", self.prefix)),
+        }
+    }
+
+    /// The part of `key` after that of the collection in `namespace`.
+    pub(crate) fn below<'k>(&self, namespace: &str, key: &'k Key) -> &'k str {
+        let skip = match namespace.is_empty() || !self.def.is_namespaced() {
+            true => self.prefix.len(),
+            false => self.prefix.len() + namespace.len() + 1,
+        };
+        key.as_bytes().get(skip..).and_then(|rest| std::str::from_utf8(rest).ok()).unwrap_or("")
+    }
+
+    /// The path of an object as the storage layer's messages show it, as in `/configmaps/ns/a`.
+    pub(crate) fn shown_key(&self, namespace: &str, name: &str) -> String {
+        let GroupResource { group, resource } = &self.def.storage.resource;
+        let dir =
+            if group.is_empty() { format!("/{resource}") } else { format!("/{group}/{resource}") };
+        match self.def.is_namespaced() {
+            true => format!("{dir}/{namespace}/{name}"),
+            false => format!("{dir}/{name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::tests_support::plain;
+
+    #[test]
+    fn a_later_definition_replaces_an_earlier_one_in_place() {
+        let registry = Registry::new([plain("", "v1", "pods"), plain("", "v1", "nodes")]);
+        let mut other = plain("", "v1", "pods");
+        other.kind = "Other".into();
+        registry.put(other);
+        let kinds: Vec<_> = registry.defs().iter().map(|def| def.kind.clone()).collect();
+        assert_eq!(kinds, ["Other", "Kind"]);
+        registry.remove(&GroupVersionResource::new("", "v1", "pods"));
+        assert_eq!(registry.defs().len(), 1);
+        assert!(registry.get(&GroupVersionResource::new("", "v1", "pods")).is_none());
+    }
+
+    #[test]
+    fn keys_of_a_namespace_are_not_those_of_one_whose_name_is_longer() {
+        let pods = Resource::new(plain("", "v1", "pods"));
+        let key = pods.key("ns", "a");
+        assert_eq!(key.as_bytes(), b"/registry/pods/ns/a");
+        assert!(pods.keys("ns").contains(key.as_bytes()));
+        assert!(!pods.keys("n").contains(key.as_bytes()));
+        assert_eq!((pods.below("", &key), pods.below("ns", &key)), ("ns/a", "a"));
+        assert_eq!(pods.shown_key("ns", "a"), "/pods/ns/a");
+    }
+}
+
+/// Definitions for tests.
+#[cfg(test)]
+pub(crate) mod tests_support {
+    use std::sync::Arc;
+
+    use orchestrator_core::resource::{NameAndAge, PlainStrategy, Scope, StorageDef};
+    use orchestrator_core::schema::Schema;
+    use orchestrator_core::{GroupResource, GroupVersionResource, ResourceDef, Verb};
+
+    /// A namespaced resource without rules.
+    pub(crate) fn plain(
+        group: &'static str,
+        version: &'static str,
+        plural: &'static str,
+    ) -> ResourceDef {
+        ResourceDef {
+            gvr: GroupVersionResource::new(group, version, plural),
+            kind: "Kind".into(),
+            singular: "kind".into(),
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            scope: Scope::Namespaced,
+            verbs: vec![Verb::Get, Verb::List, Verb::Watch, Verb::Create, Verb::Delete],
+            subresources: Vec::new(),
+            schema: Arc::new(Schema::default()),
+            definition: None,
+            storage: StorageDef {
+                resource: GroupResource::new(group, plural),
+                group: group.into(),
+                version: version.into(),
+                ttl_s: 0,
+            },
+            strategy: Arc::new(PlainStrategy),
+            table: Arc::new(NameAndAge),
+            selectable_fields: Vec::new(),
+            selector_rejection: "field label not supported: {key}".into(),
+            storage_version_hash: "".into(),
+        }
+    }
+}

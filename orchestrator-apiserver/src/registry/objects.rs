@@ -1,0 +1,171 @@
+//! Objects: the store, seen as objects of resources instead of keys and values.
+
+use std::sync::Arc;
+
+use orchestrator_core::store::{
+    Compare, Key, KeyRange, LeaseId, Op, OpResult, Put, Range, RangeResponse, StoreError, Txn,
+    WatchRequest, WatchStream,
+};
+use orchestrator_core::value::Item;
+use orchestrator_core::{GroupVersionResource, Revision, Status, Store, Value};
+
+use super::{Registry, Stored};
+
+/// Reads of all objects, and compare-and-swap writes for the server's own parts.
+///
+/// Reads go straight to the store, past authorisation and admission: this is what admission steps
+/// look at.
+#[derive(Clone, Debug)]
+pub struct Objects {
+    store: Arc<dyn Store>,
+    registry: Registry,
+}
+
+/// How a replacement or a removal of an expected state went.
+#[derive(Debug)]
+pub(crate) enum Replaced {
+    /// It was done, at this revision.
+    Done(Revision),
+    /// Something else is there now, or nothing.
+    Changed(Option<Stored>),
+}
+
+impl Objects {
+    pub(crate) fn new(store: Arc<dyn Store>, registry: Registry) -> Self {
+        Self { store, registry }
+    }
+
+    /// The object `name` in `namespace`, which is empty for a cluster-scoped kind.
+    ///
+    /// # Errors
+    /// The store's; a resource that is not served has no objects.
+    pub async fn get(
+        &self,
+        gvr: &GroupVersionResource,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Item>, Status> {
+        let Some(resource) = self.registry.get(gvr) else { return Ok(None) };
+        match self.read(resource.key(namespace, name)).await? {
+            Some(stored) => resource.present(stored.item).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// All objects of a resource in `namespace`, or in all where that is empty.
+    ///
+    /// # Errors
+    /// As for [`get`](Self::get).
+    pub async fn list(
+        &self,
+        gvr: &GroupVersionResource,
+        namespace: &str,
+    ) -> Result<Vec<Item>, Status> {
+        let Some(resource) = self.registry.get(gvr) else { return Ok(Vec::new()) };
+        let found = self.range(Range::new(resource.keys(namespace))).await?;
+        let items = found.kvs.into_iter().map(|kv| resource.present(Stored::from(kv).item));
+        items.collect()
+    }
+
+    /// The store behind the objects.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    pub(crate) async fn read(&self, key: Key) -> Result<Option<Stored>, Status> {
+        let found = self.range(Range::new(KeyRange { start: key, end: None })).await?;
+        Ok(found.kvs.into_iter().next().map(Stored::from))
+    }
+
+    pub(crate) async fn range(&self, range: Range) -> Result<RangeResponse, Status> {
+        self.store.range(range).await.map_err(|error| failed(&error))
+    }
+
+    pub(crate) async fn revision(&self) -> Result<Revision, Status> {
+        let status = self.store.status().await.map_err(|error| failed(&error))?;
+        Ok(status.revision)
+    }
+
+    pub(crate) async fn watch(&self, request: WatchRequest) -> Result<WatchStream, StoreError> {
+        self.store.watch(request).await
+    }
+
+    /// Writes a key that is not there; `None` where it is.
+    pub(crate) async fn create(
+        &self,
+        key: Key,
+        value: Value,
+        lease: LeaseId,
+    ) -> Result<Option<Revision>, Status> {
+        let put = Put { key: key.clone(), value: Some(value), lease: Some(lease) };
+        let txn = Txn {
+            compare: vec![Compare::mod_revision(key, Revision::ZERO)],
+            then: vec![Op::Put(put)],
+            otherwise: Vec::new(),
+        };
+        let done = self.store.txn(txn).await.map_err(|error| failed(&error))?;
+        Ok(done.succeeded.then_some(done.revision))
+    }
+
+    /// Writes `value` over what `expected` was.
+    pub(crate) async fn replace(
+        &self,
+        expected: &Stored,
+        value: Value,
+    ) -> Result<Replaced, Status> {
+        let key = expected.key.clone();
+        let put = Put { key, value: Some(value), lease: Some(expected.lease) };
+        self.swap(expected, Op::Put(put)).await
+    }
+
+    /// Deletes what `expected` was.
+    pub(crate) async fn remove(&self, expected: &Stored) -> Result<Replaced, Status> {
+        let keys = KeyRange { start: expected.key.clone(), end: None };
+        self.swap(expected, Op::Delete(keys)).await
+    }
+
+    async fn swap(&self, expected: &Stored, op: Op) -> Result<Replaced, Status> {
+        let key = expected.key.clone();
+        let read = Range::new(KeyRange { start: key.clone(), end: None });
+        let txn = Txn {
+            compare: vec![Compare::mod_revision(key, expected.revision())],
+            then: vec![op],
+            otherwise: vec![Op::Range(read)],
+        };
+        let done = self.store.txn(txn).await.map_err(|error| failed(&error))?;
+        if done.succeeded {
+            return Ok(Replaced::Done(done.revision));
+        }
+        let current = match done.results.into_iter().next() {
+            Some(OpResult::Range(found)) => found.kvs.into_iter().next().map(Stored::from),
+            _ => None,
+        };
+        Ok(Replaced::Changed(current))
+    }
+}
+
+/// The status of a store's failure where the request itself was sound.
+pub(crate) fn failed(error: &StoreError) -> Status {
+    match error {
+        StoreError::Compacted { .. } => Status::expired(
+            "The provided resource version is too old; please list again without it.",
+        ),
+        StoreError::Future { wanted, newest } => too_large_revision(*wanted, *newest),
+        StoreError::TooLarge { .. } => {
+            Status::too_large("Request entity too large: limit is 1572864")
+        }
+        StoreError::Unavailable(_) | StoreError::NoSpace => Status::unavailable(error.to_string()),
+        StoreError::Unknown(_) => Status::timeout("the outcome of the request is unknown", 1),
+        other => Status::internal(other),
+    }
+}
+
+/// 504: the client has seen a revision that this server has not.
+pub(crate) fn too_large_revision(wanted: Revision, newest: Revision) -> Status {
+    let message = format!("Timeout: Too large resource version: {wanted}, current: {newest}");
+    Status::timeout(message, 1).with_cause(
+        "ResourceVersionTooLarge",
+        "",
+        "Too large resource version",
+    )
+}

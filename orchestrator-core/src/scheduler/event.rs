@@ -1,0 +1,50 @@
+//! What happens in a cluster that may help a waiting pod.
+
+use k8s_openapi::api::core::v1::Node;
+
+use super::pod::PodInfo;
+
+/// A change that may make room for a pod.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum ClusterEvent<'a> {
+    /// A node came.
+    NodeAdded {
+        /// The node.
+        node: &'a Node,
+    },
+    /// A node changed.
+    NodeChanged {
+        /// Before.
+        old: &'a Node,
+        /// After.
+        new: &'a Node,
+    },
+    /// A pod was bound to a node.
+    PodBound {
+        /// The pod.
+        pod: &'a PodInfo,
+    },
+    /// A bound pod changed.
+    PodChanged {
+        /// Before.
+        old: &'a PodInfo,
+        /// After.
+        new: &'a PodInfo,
+    },
+    /// A bound pod ended, went away, or lost the place assumed for it.
+    PodRemoved {
+        /// The pod.
+        pod: &'a PodInfo,
+    },
+    /// The waiting pod itself changed.
+    Updated {
+        /// Before.
+        old: &'a PodInfo,
+    },
+    /// An object of another resource changed.
+    Other {
+        /// The resource, in the plural.
+        resource: &'a str,
+    },
+}

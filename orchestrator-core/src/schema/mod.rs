@@ -13,9 +13,10 @@ mod openapi;
 mod scalar;
 mod table;
 mod types;
+mod zero;
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use rustc_hash::FxHashMap;
 
@@ -46,14 +47,14 @@ pub struct Schema {
     definitions: Vec<Definition>,
     by_name: FxHashMap<Text, DefId>,
     by_kind: FxHashMap<Text, Vec<DefId>>,
-    flavour: Flavour,
 }
 
 impl Schema {
     /// The schema of all built-in kinds.
-    pub fn builtin() -> &'static Schema {
-        static BUILTIN: LazyLock<Schema> = LazyLock::new(|| {
-            table::parse(include_str!("table.txt")).expect("the table is generated and tested")
+    pub fn builtin() -> &'static Arc<Schema> {
+        static BUILTIN: LazyLock<Arc<Schema>> = LazyLock::new(|| {
+            let table = include_str!("table.txt");
+            Arc::new(table::parse(table).expect("the table is generated and tested"))
         });
         &BUILTIN
     }
@@ -93,13 +94,8 @@ impl Schema {
         self.definitions.iter()
     }
 
-    /// How strictly bodies are held to this schema.
-    pub fn flavour(&self) -> Flavour {
-        self.flavour
-    }
-
-    fn build(definitions: Vec<Definition>, flavour: Flavour) -> Self {
-        let mut schema = Self { definitions, flavour, ..Self::default() };
+    fn build(definitions: Vec<Definition>) -> Self {
+        let mut schema = Self { definitions, ..Self::default() };
         for (id, definition) in (0..).map(DefId).zip(&schema.definitions) {
             schema.by_name.insert(definition.name.clone(), id);
             for gvk in &definition.kinds {

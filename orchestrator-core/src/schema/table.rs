@@ -13,8 +13,8 @@ use rustc_hash::FxHashMap;
 
 use super::types::Mapping;
 use super::{
-    DefId, Definition, Field, Flavour, Gvk, List, ListKind, MapKind, PatchRule, Scalar, Schema,
-    Text, Type, Union,
+    DefId, Definition, Field, Gvk, List, ListKind, MapKind, PatchRule, Scalar, Schema, Text, Type,
+    Union, zero,
 };
 
 const PREFIXES: [(char, &str); 2] =
@@ -33,11 +33,16 @@ pub(super) fn parse(text: &'static str) -> Option<Schema> {
     let mut definitions: Vec<Definition> = Vec::with_capacity(names.len());
     for line in lines() {
         match line.strip_prefix(' ') {
-            Some(field) => definitions.last_mut()?.fields.push(parse_field(field, &names)?),
+            Some(field) => {
+                let definition = definitions.last_mut()?;
+                let mut field = parse_field(field, &names)?;
+                field.omits_zero = zero::is_omitted(definition.short_name(), &field);
+                definition.fields.push(field);
+            }
             None => definitions.push(parse_definition(line)?),
         }
     }
-    Some(Schema::build(definitions, Flavour::Typed))
+    Some(Schema::build(definitions))
 }
 
 fn parse_definition(line: &'static str) -> Option<Definition> {
@@ -82,6 +87,7 @@ fn parse_field(line: &'static str, names: &Names) -> Option<Field> {
         required: false,
         default: None,
         values: Box::default(),
+        omits_zero: false,
         patch: PatchRule::default(),
     };
     for word in words {

@@ -1,6 +1,6 @@
 //! What a schema is made of: definitions, fields and types.
 
-use super::{Scalar, Text};
+use super::{Flavour, Scalar, Text};
 use crate::Json;
 
 /// The place of a definition in its schema.
@@ -37,13 +37,19 @@ pub struct Definition {
     pub served: bool,
     /// Whether fields without a declaration are kept.
     pub open: bool,
+    /// How strictly values are held to this definition.
+    pub flavour: Flavour,
 }
 
 impl Definition {
     /// The field `name`.
     pub fn field(&self, name: &str) -> Option<&Field> {
-        let place = self.fields.binary_search_by(|field| (*field.name).cmp(name)).ok()?;
-        Some(&self.fields[place])
+        self.field_place(name).map(|place| &self.fields[place])
+    }
+
+    /// The place of the field `name` in [`fields`](Self::fields).
+    pub(super) fn field_place(&self, name: &str) -> Option<usize> {
+        self.fields.binary_search_by(|field| (*field.name).cmp(name)).ok()
     }
 
     /// The last part of the name, such as `Pod`.
@@ -73,6 +79,8 @@ pub struct Field {
     pub default: Option<Box<Json>>,
     /// The values allowed; empty where there is no such list.
     pub values: Box<[Text]>,
+    /// Whether Go leaves the field out when it is empty, 0 or false.
+    pub omits_zero: bool,
     /// How a strategic merge patch treats it.
     pub patch: PatchRule,
 }

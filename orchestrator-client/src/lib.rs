@@ -1,1 +1,22 @@
-//! Typed clients and shared informers, in process or remote
+//! Typed clients and shared informers over the API, in process or remote.
+//!
+//! A [`Client`] wraps an [`ApiService`](orchestrator_core::ApiService): the server itself
+//! (*direct*: a function call, no JSON) or a [`remote`] one (HTTPS). Everything else is the same
+//! for both: [`Api`] reads and writes typed objects, [`Informers`] keep shared caches that follow
+//! the API and know the revision they have reached, [`Recorder`] reports events.
+
+pub mod api;
+pub mod client;
+pub mod informer;
+pub mod kind;
+pub mod recorder;
+pub mod remote;
+pub mod writes;
+
+pub use api::{Api, DeleteOptions, Listing, Patch, Selection};
+pub use client::Client;
+pub use informer::{Cache, INDEX_OWNER, Informer, Informers};
+pub use kind::{Kind, KindExt, gvr, gvr_of};
+pub use recorder::Recorder;
+pub use remote::{ConfigError, RemoteConfig};
+pub use writes::{Write, record_writes};

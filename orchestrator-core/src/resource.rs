@@ -212,6 +212,57 @@ pub struct StorageDef {
 }
 
 impl ResourceDef {
+    /// The verbs of an ordinary resource, in the order of discovery.
+    pub const ALL_VERBS: [Verb; 8] = [
+        Verb::Create,
+        Verb::Delete,
+        Verb::DeleteCollection,
+        Verb::Get,
+        Verb::List,
+        Verb::Patch,
+        Verb::Update,
+        Verb::Watch,
+    ];
+
+    /// An ordinary resource with all verbs, which takes any fields, has no rules of its own and is
+    /// stored as it is; the singular is the kind in lower case. Everything can be changed after.
+    ///
+    /// # Examples
+    /// ```
+    /// use orchestrator_core::resource::{GroupVersionResource, ResourceDef, Scope};
+    ///
+    /// let gvr = GroupVersionResource::new("example.com", "v1", "widgets");
+    /// let mut def = ResourceDef::new(gvr, "Widget", Scope::Namespaced);
+    /// def.short_names = vec!["wd".into()];
+    /// assert_eq!(def.key_prefix(), "/registry/example.com/widgets/");
+    /// ```
+    pub fn new(gvr: GroupVersionResource, kind: impl Into<Word>, scope: Scope) -> Self {
+        let kind = kind.into();
+        Self {
+            singular: kind.to_lowercase().into(),
+            kind,
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            scope,
+            verbs: Self::ALL_VERBS.to_vec(),
+            subresources: Vec::new(),
+            schema: Arc::default(),
+            definition: None,
+            storage: StorageDef {
+                resource: gvr.group_resource(),
+                group: gvr.group.clone(),
+                version: gvr.version.clone(),
+                ttl_s: 0,
+            },
+            strategy: Arc::new(PlainStrategy),
+            table: Arc::new(NameAndAge),
+            selectable_fields: Vec::new(),
+            selector_rejection: Word::default(),
+            storage_version_hash: Word::default(),
+            gvr,
+        }
+    }
+
     /// Group, version and kind.
     pub fn gvk(&self) -> GroupVersionKind {
         let GroupVersionResource { group, version, .. } = &self.gvr;
@@ -457,7 +508,10 @@ mod tests {
     fn names_print_as_messages_show_them() {
         assert_eq!(GroupResource::new("apps", "deployments").to_string(), "deployments.apps");
         assert_eq!(GroupKind::new("", "Pod").to_string(), "Pod");
-        assert_eq!(GroupVersionKind::new("apps", "v1", "Deployment").to_string(), "apps/v1, Kind=Deployment");
+        assert_eq!(
+            GroupVersionKind::new("apps", "v1", "Deployment").to_string(),
+            "apps/v1, Kind=Deployment"
+        );
         assert_eq!(split_api_version("apps/v1"), ("apps", "v1"));
     }
 }

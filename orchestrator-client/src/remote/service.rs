@@ -1,0 +1,252 @@
+//! The API service over HTTP.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use http::{HeaderMap, Request, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use orchestrator_core::env::Task;
+use orchestrator_core::request::{ApiRequest, Body};
+use orchestrator_core::resource::{ResourceDef, Scope};
+use orchestrator_core::service::{ApiResponse, ApiService, List, ResponseBody, Watch};
+use orchestrator_core::status::{Cause, Status};
+use orchestrator_core::{Env, Item, Json, Object, Revision, Verb};
+use serde_json::json;
+
+use super::connect::Connector;
+use super::{ConfigError, RemoteConfig, frames, path};
+
+/// The largest answer taken, watches aside: a list of some hundred thousand objects.
+const MAX_ANSWER_BYTES: usize = 1 << 30;
+
+/// How long a request other than a watch may take, the server's own limit of a minute included.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(70);
+
+/// Calls a server over HTTP.
+pub struct RemoteService {
+    connector: Connector,
+    token: Option<String>,
+}
+
+impl fmt::Debug for RemoteService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteService").field("server", &self.connector.uri("")).finish()
+    }
+}
+
+impl RemoteService {
+    /// A service that connects when it is first called.
+    ///
+    /// # Errors
+    /// Certificates, keys or the address cannot be used.
+    pub fn new(config: RemoteConfig, env: Env) -> Result<Self, ConfigError> {
+        let connector = Connector::new(&config, env)?;
+        Ok(Self { connector, token: config.token })
+    }
+
+    fn http(&self, request: &ApiRequest) -> Result<Request<Full<Bytes>>, Status> {
+        let mut http = Request::builder()
+            .method(path::method(request.verb)?)
+            .uri(self.connector.uri(&path::target(request)))
+            .header(header::ACCEPT, "application/json")
+            .header(header::USER_AGENT, &request.agent);
+        if let Some(token) = &self.token {
+            http = http.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let body = match &request.body {
+            Body::None => delete_options(request).unwrap_or_default(),
+            Body::Object(object) => {
+                Bytes::from(serde_json::to_vec(object).map_err(Status::internal)?)
+            }
+            Body::Bytes { bytes, .. } | Body::Patch { bytes, .. } => bytes.clone(),
+        };
+        if !body.is_empty() {
+            http = http.header(header::CONTENT_TYPE, path::content_type(&request.body));
+        }
+        http.body(Full::new(body)).map_err(|error| Status::bad_request(error.to_string()))
+    }
+
+    async fn exchange(
+        &self,
+        request: &ApiRequest,
+    ) -> Result<(http::Response<Incoming>, Option<Task<()>>), Status> {
+        let sent = self.connector.send(self.http(request)?);
+        let answer = tokio::time::timeout(REQUEST_TIMEOUT, sent).await;
+        let answer = answer.map_err(|_| Status::timeout("the server did not answer in time", 1))?;
+        answer.map_err(|error| Status::unavailable(chain(&*error)))
+    }
+}
+
+#[async_trait]
+impl ApiService for RemoteService {
+    async fn call(&self, request: ApiRequest) -> Result<ApiResponse, Status> {
+        let (answer, connection) = self.exchange(&request).await?;
+        let code = answer.status().as_u16();
+        let warnings = warnings(answer.headers());
+        let body = if code >= 400 {
+            return Err(status_of(&read(answer.into_body()).await.unwrap_or_default(), code));
+        } else if request.verb == Verb::Watch {
+            let events = frames::events(answer.into_body(), connection);
+            ResponseBody::Watch(Watch { def: definition(&request), events })
+        } else if request.subresource == "log" {
+            ResponseBody::Bytes { content_type: "text/plain", stream: bytes(answer, connection) }
+        } else {
+            let object = tokio::time::timeout(REQUEST_TIMEOUT, read(answer.into_body())).await;
+            let object =
+                object.map_err(|_| Status::timeout("the answer did not end in time", 1))?;
+            decode(code, object?, &request)
+        };
+        Ok(ApiResponse { warnings, body })
+    }
+}
+
+/// The options of a deletion travel in its body.
+fn delete_options(request: &ApiRequest) -> Option<Bytes> {
+    if !matches!(request.verb, Verb::Delete | Verb::DeleteCollection) {
+        return None;
+    }
+    let options = &request.options;
+    let mut body = json!({
+        "apiVersion": "v1", "kind": "DeleteOptions",
+        "gracePeriodSeconds": options.grace_period_seconds,
+        "propagationPolicy": Some(&options.propagation_policy).filter(|policy| !policy.is_empty()),
+        "orphanDependents": options.orphan_dependents,
+        "preconditions": {
+            "uid": options.precondition_uid,
+            "resourceVersion": options.precondition_resource_version,
+        },
+    });
+    prune_nulls(&mut body);
+    Some(Bytes::from(body.to_string()))
+}
+
+fn prune_nulls(value: &mut Json) {
+    if let Json::Object(map) = value {
+        map.values_mut().for_each(prune_nulls);
+        map.retain(|_, value| !value.is_null());
+    }
+}
+
+fn decode(code: u16, object: Object, request: &ApiRequest) -> ResponseBody {
+    let def = definition(request);
+    if request.verb != Verb::List && !object.kind().ends_with("List") {
+        return ResponseBody::Object { code, item: Item::unstored(object), def: Some(def) };
+    }
+    let api_version = Json::from(object.api_version());
+    let kind = Json::from(object.kind().strip_suffix("List").unwrap_or_default());
+    let mut map = object.into_map();
+    let meta = Object::from(match map.remove("metadata") {
+        Some(Json::Object(meta)) => meta,
+        _ => Default::default(),
+    });
+    let items = match map.remove("items") {
+        Some(Json::Array(items)) => items,
+        _ => Vec::new(),
+    };
+    let item = |item| match item {
+        Json::Object(mut map) => {
+            // Items of a list leave out what the list says for all of them.
+            map.entry("apiVersion").or_insert_with(|| api_version.clone());
+            map.entry("kind").or_insert_with(|| kind.clone());
+            Some(Item::unstored(Object::from(map)))
+        }
+        _ => None,
+    };
+    ResponseBody::List(List {
+        def,
+        revision: Revision::new(meta.text_at(&["resourceVersion"]).parse().unwrap_or_default()),
+        continue_token: meta.text_at(&["continue"]).to_owned(),
+        remaining: meta.int_at(&["remainingItemCount"]).and_then(|count| count.try_into().ok()),
+        items: items.into_iter().filter_map(item).collect(),
+    })
+}
+
+async fn read(body: Incoming) -> Result<Object, Status> {
+    let collected = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
+    let bytes = collected.map_err(|error| Status::unavailable(chain(&*error)))?.to_bytes();
+    serde_json::from_slice(&bytes).map_err(Status::internal)
+}
+
+fn bytes(
+    answer: http::Response<Incoming>,
+    connection: Option<Task<()>>,
+) -> BoxStream<'static, Bytes> {
+    let frames = answer.into_body().into_data_stream();
+    frames.scan(connection, |_open, chunk| std::future::ready(chunk.ok())).boxed()
+}
+
+fn warnings(headers: &HeaderMap) -> Vec<String> {
+    let texts = headers.get_all(header::WARNING).iter().filter_map(|value| value.to_str().ok());
+    texts
+        .filter_map(|text| Some(text.split_once('"')?.1.trim_end_matches('"').to_owned()))
+        .collect()
+}
+
+/// The failure that a `Status` object tells of; one without a code has that of the answer.
+pub(super) fn status_of(object: &Object, code: u16) -> Status {
+    let code = object.int_at(&["code"]).and_then(|code| code.try_into().ok()).unwrap_or(code);
+    let message = match object.text_at(&["message"]) {
+        "" => format!("the server answered with status {code}"),
+        message => message.to_owned(),
+    };
+    let mut status = Status::new(code, reason(object.text_at(&["reason"])), message);
+    let detail = |name| object.text_at(&["details", name]).to_owned();
+    status.details.name = detail("name");
+    status.details.group = detail("group");
+    status.details.kind = detail("kind");
+    status.details.uid = detail("uid");
+    status.details.retry_after_s = object
+        .int_at(&["details", "retryAfterSeconds"])
+        .and_then(|seconds| seconds.try_into().ok());
+    let causes = object.at(&["details", "causes"]).and_then(Json::as_array);
+    status.details.causes = causes.into_iter().flatten().map(cause).collect();
+    status
+}
+
+fn cause(cause: &Json) -> Cause {
+    let text = |name: &str| cause[name].as_str().unwrap_or_default().to_owned();
+    Cause { reason: text("reason"), message: text("message"), field: text("field") }
+}
+
+/// The reasons that clients branch on, as the constants that a [`Status`] carries.
+fn reason(reason: &str) -> &'static str {
+    const KNOWN: [&str; 18] = [
+        "Unauthorized",
+        "Forbidden",
+        "NotFound",
+        "AlreadyExists",
+        "Conflict",
+        "Gone",
+        "Invalid",
+        "ServerTimeout",
+        "Timeout",
+        "TooManyRequests",
+        "BadRequest",
+        "MethodNotAllowed",
+        "NotAcceptable",
+        "RequestEntityTooLarge",
+        "UnsupportedMediaType",
+        "InternalError",
+        "Expired",
+        "ServiceUnavailable",
+    ];
+    KNOWN.into_iter().find(|known| *known == reason).unwrap_or_default()
+}
+
+/// A definition with the names that the request tells; a client needs no more of it.
+fn definition(request: &ApiRequest) -> Arc<ResourceDef> {
+    let scope = if request.namespace.is_empty() { Scope::Cluster } else { Scope::Namespaced };
+    Arc::new(ResourceDef::new(request.resource.clone(), "", scope))
+}
+
+/// An error with its sources, since the first link says little.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

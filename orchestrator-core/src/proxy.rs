@@ -218,7 +218,7 @@ impl Route {
         let protocol = self.protocol;
         let inside = self.cluster.iter().map(|address| (*address, &self.internal));
         let outside = self.outside.iter().map(|address| (*address, &self.external));
-        let node = self.node_port.into_iter().flat_map(|port| {
+        let node = self.node_port.into_iter().flat_map(move |port| {
             node_addresses.iter().map(move |ip| (SocketAddr::new(*ip, port), &self.external))
         });
         inside

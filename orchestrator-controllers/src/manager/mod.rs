@@ -1,0 +1,231 @@
+//! The manager: starts controllers on shared informers and owns everything that runs for them.
+//!
+//! For each controller the changes that it watches go through its key mappers into its own
+//! [`WorkQueue`]; one task takes the keys and reconciles them (see `runner`). No reconcile runs
+//! before all caches hold a consistent state. With [leader election](crate::leader) the
+//! controllers run only while this process holds the lease.
+//!
+//! Dropping the [`RunningManager`] ends every task; what is queued is forgotten, which is safe
+//! because a restart sees every object again.
+
+mod metrics;
+mod runner;
+#[cfg(test)]
+mod tests;
+
+pub use metrics::Metrics;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use orchestrator_client::Informers;
+use orchestrator_core::Env;
+use orchestrator_core::controller::{Change, Controller, WatchSpec};
+use orchestrator_core::env::Tasks;
+use parking_lot::Mutex;
+
+use crate::leader::Elector;
+use crate::queue::{Limits, Priority, WeakQueue, WorkQueue};
+use metrics::Counters;
+use runner::Runner;
+
+/// Controllers that are to run together.
+#[derive(Debug)]
+#[must_use = "controllers run after `start`"]
+pub struct Manager {
+    informers: Informers,
+    env: Env,
+    limits: Limits,
+    controllers: Vec<Arc<dyn Controller>>,
+    elector: Option<Elector>,
+}
+
+/// Controllers that run; dropping this ends them.
+#[derive(Debug)]
+#[must_use = "the controllers end when this is dropped"]
+pub struct RunningManager {
+    /// The tasks end before the queues are shut.
+    _tasks: Tasks,
+    controllers: Arc<Controllers>,
+    elector: Option<Elector>,
+}
+
+impl Manager {
+    /// A manager without controllers, on the given informers.
+    pub fn new(informers: Informers, env: Env) -> Self {
+        let controllers = Vec::new();
+        Self { informers, env, limits: Limits::default(), controllers, elector: None }
+    }
+
+    /// Adds a controller.
+    pub fn add(mut self, controller: Arc<dyn Controller>) -> Self {
+        self.controllers.push(controller);
+        self
+    }
+
+    /// Adds controllers.
+    pub fn add_all(mut self, all: impl IntoIterator<Item = Arc<dyn Controller>>) -> Self {
+        self.controllers.extend(all);
+        self
+    }
+
+    /// Gives the limits of each controller's queue.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Runs the controllers only while the lease is held.
+    pub fn leader_election(mut self, elector: Elector) -> Self {
+        self.elector = Some(elector);
+        self
+    }
+
+    /// Starts the controllers as tasks that the result owns.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn start(self) -> RunningManager {
+        let controllers = Arc::new(Controllers {
+            informers: self.informers,
+            env: self.env.clone(),
+            limits: self.limits,
+            list: self.controllers,
+            started: Mutex::default(),
+        });
+        let mut tasks = Tasks::new();
+        match self.elector.clone() {
+            None => tasks.push(self.env.spawn("controllers", Arc::clone(&controllers).lead())),
+            Some(elector) => {
+                let term = Arc::clone(&controllers);
+                tasks.push(self.env.spawn("leader election", async move {
+                    loop {
+                        elector.acquire().await;
+                        tokio::select! {
+                            biased;
+                            () = elector.hold() => {}
+                            () = Arc::clone(&term).lead() => {}
+                        }
+                        term.shutdown();
+                    }
+                }));
+            }
+        }
+        RunningManager { _tasks: tasks, controllers, elector: self.elector }
+    }
+}
+
+impl RunningManager {
+    /// What each controller has done so far; empty where this process does not lead.
+    pub fn metrics(&self) -> Vec<Metrics> {
+        self.controllers.started.lock().iter().map(Started::metrics).collect()
+    }
+
+    /// Ends the controllers and gives the lease back, so that another process leads at once.
+    pub async fn stop(self) {
+        let elector = self.elector.clone();
+        drop(self);
+        if let Some(elector) = elector {
+            elector.release().await;
+        }
+    }
+}
+
+impl Drop for RunningManager {
+    fn drop(&mut self) {
+        self.controllers.shutdown();
+    }
+}
+
+/// The controllers, and what of them runs now.
+#[derive(Debug)]
+struct Controllers {
+    informers: Informers,
+    env: Env,
+    limits: Limits,
+    list: Vec<Arc<dyn Controller>>,
+    started: Mutex<Vec<Started>>,
+}
+
+#[derive(Debug)]
+struct Started {
+    name: String,
+    queue: WorkQueue,
+    counters: Arc<Counters>,
+}
+
+impl Started {
+    fn metrics(&self) -> Metrics {
+        self.counters.metrics(&self.name, self.queue.depth())
+    }
+}
+
+impl Controllers {
+    /// Runs all controllers; dropping the future ends them.
+    async fn lead(self: Arc<Self>) {
+        let starting = self.env.activity().begin();
+        let ready = Arc::new(AtomicBool::new(false));
+        let runners: Vec<Runner> = self.list.iter().map(|c| self.wire(c, &ready)).collect();
+        self.informers.synced().await;
+        ready.store(true, Ordering::Relaxed);
+        let mut tasks = Tasks::new();
+        for runner in runners {
+            tasks.push(self.env.spawn("controller", runner.run()));
+        }
+        drop(starting);
+        std::future::pending::<()>().await;
+        drop(tasks);
+    }
+
+    /// Connects what a controller watches with a new queue.
+    fn wire(&self, controller: &Arc<dyn Controller>, ready: &Arc<AtomicBool>) -> Runner {
+        let queue = WorkQueue::new(&self.env, self.limits);
+        let counters = Arc::new(Counters::default());
+        for spec in controller.watches() {
+            let feed = Feed {
+                controller: controller.name().to_owned(),
+                queue: queue.downgrade(),
+                counters: Arc::clone(&counters),
+                ready: Arc::clone(ready),
+            };
+            let WatchSpec { resource, keys } = spec;
+            let cache = self.informers.resource(&resource);
+            cache.on_change(Arc::new(move |change| feed.enqueue(|| keys(change), change)));
+        }
+        let name = controller.name().to_owned();
+        let started = Started { name, queue: queue.clone(), counters: Arc::clone(&counters) };
+        self.started.lock().push(started);
+        let (informers, env) = (self.informers.clone(), self.env.clone());
+        Runner { controller: Arc::clone(controller), queue, counters, informers, env }
+    }
+
+    fn shutdown(&self) {
+        for started in self.started.lock().drain(..) {
+            started.queue.shutdown();
+        }
+    }
+}
+
+/// The way from a cache into a queue; it outlives the queue, because caches keep handlers.
+#[derive(Debug)]
+struct Feed {
+    controller: String,
+    queue: WeakQueue,
+    counters: Arc<Counters>,
+    /// Whether the initial state has been delivered.
+    ready: Arc<AtomicBool>,
+}
+
+impl Feed {
+    fn enqueue(&self, keys: impl FnOnce() -> Vec<orchestrator_core::ObjectKey>, change: &Change) {
+        let Some(queue) = self.queue.upgrade() else { return };
+        let initial = change.old.is_none() && !self.ready.load(Ordering::Relaxed);
+        let priority = if initial { Priority::LOW } else { Priority::NORMAL };
+        for key in keys() {
+            if queue.add(key, priority).is_err() {
+                self.counters.refused.count();
+                tracing::error!(controller = self.controller, "work queue is full, key dropped");
+            }
+        }
+    }
+}

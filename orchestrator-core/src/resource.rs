@@ -384,6 +384,16 @@ pub trait Strategy: fmt::Debug + Send + Sync + 'static {
     fn grace_period_seconds(&self, _object: &Object) -> Option<i64> {
         None
     }
+
+    /// Whether an update may leave out the resource version it is based on.
+    fn unconditional_update(&self) -> bool {
+        true
+    }
+
+    /// Whether an update of an object that is not there creates it.
+    fn create_on_update(&self) -> bool {
+        false
+    }
 }
 
 /// The rule for kinds with `spec` and `status`: a write of the whole leaves the status alone, a

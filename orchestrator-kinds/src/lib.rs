@@ -3,6 +3,11 @@
 //! [`builtin`] gives one [`ResourceDef`](orchestrator_core::ResourceDef) per group, version and
 //! kind, ready for the API server.
 
+pub mod fields;
+pub mod format;
+pub mod meta;
 mod registry;
+pub mod report;
+pub mod rules;
 
 pub use registry::builtin;

@@ -69,11 +69,8 @@ mod tests {
 
     fn find(group: &str, version: &str, plural: &str) -> ResourceDef {
         let all = builtin();
-        let wanted = GroupVersionResource::new(
-            group.to_owned(),
-            version.to_owned(),
-            plural.to_owned(),
-        );
+        let wanted =
+            GroupVersionResource::new(group.to_owned(), version.to_owned(), plural.to_owned());
         all.into_iter().find(|def| def.gvr == wanted).unwrap()
     }
 

@@ -40,6 +40,8 @@ pub struct Details {
     pub causes: Vec<Cause>,
     /// When to try again, in seconds.
     pub retry_after_s: Option<u32>,
+    /// Where a list may go on whose revision is gone; sent in the metadata.
+    pub continue_token: String,
 }
 
 /// One of the things that are wrong.
@@ -240,8 +242,13 @@ impl Status {
         if !self.reason.is_empty() {
             object.set("reason", self.reason);
         }
+        if !self.details.continue_token.is_empty() {
+            object.set_meta("continue", self.details.continue_token.as_str());
+        }
         if let Some(details) = self.details.to_json() {
             object.set("details", details);
+        } else if matches!(self.code, 404..=406) {
+            object.set("details", json!({}));
         }
         object.set("code", self.code);
         object

@@ -1,0 +1,78 @@
+//! The binding cycle: what happens between the choice of a node and the pod being bound.
+
+use orchestrator_client::Client;
+use orchestrator_core::scheduler::PodInfo;
+
+use super::{Bound, Framework, Permit, Refusal};
+
+impl Framework {
+    /// Reserves, asks for permission and binds; on failure, everything reserved is given back.
+    ///
+    /// # Errors
+    /// The refusal of the plugin that failed, with its name.
+    ///
+    /// # Cancellation
+    /// Dropping the future may leave reservations behind and the pod bound.
+    pub async fn bind(
+        &self,
+        client: &Client,
+        pod: &PodInfo,
+        node: &str,
+    ) -> Result<(), (&'static str, Refusal)> {
+        let mut reserved = 0;
+        let mut result = Ok(());
+        for plugin in &self.points.reserves {
+            reserved += 1;
+            if let Err(refusal) = plugin.reserve(pod, node) {
+                result = Err((plugin.name(), refusal));
+                break;
+            }
+        }
+        if result.is_ok() {
+            result = self.bind_reserved(client, pod, node).await;
+        }
+        if result.is_err() {
+            for plugin in self.points.reserves[..reserved].iter().rev() {
+                plugin.unreserve(pod, node);
+            }
+        }
+        result
+    }
+
+    async fn bind_reserved(
+        &self,
+        client: &Client,
+        pod: &PodInfo,
+        node: &str,
+    ) -> Result<(), (&'static str, Refusal)> {
+        for plugin in &self.points.permits {
+            let answer = match plugin.permit(pod, node) {
+                Permit::Allow => Ok(()),
+                Permit::Deny(refusal) => Err(refusal),
+                Permit::Wait(answer, limit) => {
+                    tokio::select! {
+                        biased;
+                        answer = answer => answer,
+                        () = client.env().sleep(limit) => {
+                            let name = plugin.name();
+                            Err(Refusal::resolvable(format!("timeout waiting for {name}")))
+                        }
+                    }
+                }
+            };
+            answer.map_err(|refusal| (plugin.name(), refusal))?;
+        }
+        for plugin in &self.points.pre_binds {
+            let result = plugin.pre_bind(client, pod, node).await;
+            result.map_err(|refusal| (plugin.name(), refusal))?;
+        }
+        for plugin in &self.points.binds {
+            match plugin.bind(client, pod, node).await {
+                Ok(Bound::Done) => return Ok(()),
+                Ok(Bound::Skip) => {}
+                Err(refusal) => return Err((plugin.name(), refusal)),
+            }
+        }
+        Err(("", Refusal::unresolvable("no plugin binds the pod")))
+    }
+}

@@ -1,0 +1,203 @@
+//! A scheduler made of plugins: filters say which nodes can take a pod, scores say which is best.
+//!
+//! A [`Framework`] is one profile: a name that pods ask for, and plugins in a fixed order. Its
+//! decision is a pure function of the pod and the snapshot; the steps after it (reserve, permit,
+//! pre-bind, bind) are the [binding cycle](binding). Nodes are judged in the snapshot's order and
+//! the first filter that refuses a node gives its reason, as upstream does.
+
+pub mod binding;
+mod builder;
+mod points;
+
+pub use builder::{BuildError, FrameworkBuilder, Points};
+pub use points::{
+    BindPlugin, Bound, Cycle, FailedAttempt, Filter, FilterPlugin, GatePlugin, MAX_SCORE,
+    NodeFilter, Permit, PermitPlugin, Plugin, PostFilterPlugin, PreBindPlugin, QueueSortPlugin,
+    Refusal, Remedy, ReservePlugin, Score, ScorePlugin, stretch,
+};
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use orchestrator_core::scheduler::{
+    ClusterEvent, Decision, NodeInfo, Placement, PodInfo, Rejection, Scheduler, Scores, Snapshot,
+    Waiting,
+};
+
+/// A scheduler made of plugins.
+///
+/// # Examples
+/// ```
+/// use orchestrator_core::scheduler::Scheduler;
+/// use orchestrator_sched::framework::Framework;
+/// use orchestrator_sched::plugins;
+/// let framework = plugins::defaults("my-scheduler").weight("ImageLocality", 5).build()?;
+/// assert_eq!(framework.name(), "my-scheduler");
+/// # Ok::<(), orchestrator_sched::framework::BuildError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Framework {
+    name: String,
+    points: Points,
+    /// One per score plugin.
+    weights: Vec<i64>,
+}
+
+/// The filters of a framework, prepared for one pod.
+struct Prepared<'a> {
+    filters: Vec<(&'static str, NodeFilter<'a>)>,
+    /// The nodes that are judged at all, and who says so; `None` for all.
+    among: Option<(BTreeSet<String>, BTreeSet<&'static str>)>,
+}
+
+impl Framework {
+    /// A framework without plugins, for the pods that ask for the scheduler `name`.
+    pub fn builder(name: impl Into<String>) -> FrameworkBuilder {
+        FrameworkBuilder::new(name)
+    }
+
+    /// Whether `node` would take the pod; `cycle.snapshot` may differ from the real cluster.
+    ///
+    /// # Errors
+    /// The node's refusal.
+    pub fn judge(&self, cycle: Cycle<'_>, node: &NodeInfo) -> Result<(), Refusal> {
+        match self.prepare(cycle) {
+            Ok(prepared) => prepared.judge(node).map_err(|(_, refusal)| refusal),
+            Err((_, refusal)) => Err(refusal),
+        }
+    }
+
+    /// Asks every filter for its view of the pod, or says who rejects it as a whole.
+    fn prepare<'a>(&'a self, cycle: Cycle<'a>) -> Result<Prepared<'a>, (&'static str, Refusal)> {
+        let mut filters = Vec::with_capacity(self.points.filters.len());
+        let mut among: Option<(BTreeSet<String>, BTreeSet<&'static str>)> = None;
+        for plugin in &self.points.filters {
+            match plugin.prepare(cycle) {
+                Filter::Skip => {}
+                Filter::Reject(refusal) => return Err((plugin.name(), refusal)),
+                Filter::Each(filter) => filters.push((plugin.name(), filter)),
+                Filter::Among(names, filter) => {
+                    filters.push((plugin.name(), filter));
+                    let (nodes, by) = among.get_or_insert_with(|| (names.clone(), BTreeSet::new()));
+                    nodes.retain(|node| names.contains(node));
+                    by.insert(plugin.name());
+                }
+            }
+        }
+        Ok(Prepared { filters, among })
+    }
+
+    fn reject(&self, cycle: Cycle<'_>, mut rejection: Rejection, refusals: &[Refusal]) -> Decision {
+        let attempt = FailedAttempt { cycle, framework: self, refusals };
+        let mut remedies = Vec::new();
+        for plugin in &self.points.post_filters {
+            match plugin.post_filter(&attempt) {
+                Remedy::None(words) => remedies.push(words),
+                Remedy::Nominate(nomination) => {
+                    rejection.nomination = Some(nomination);
+                    remedies.clear();
+                    break;
+                }
+            }
+        }
+        rejection.remedy = remedies.join(", ");
+        Decision::Unschedulable(rejection)
+    }
+
+    /// Scores the nodes and adds the scores up.
+    fn choose(&self, cycle: Cycle<'_>, feasible: &[&NodeInfo]) -> Placement {
+        let names = || feasible.iter().map(|node| Arc::clone(&node.name));
+        let mut placement = Placement::default();
+        placement.totals = vec![0; feasible.len()];
+        for (plugin, weight) in self.points.scores.iter().zip(&self.weights) {
+            let score = plugin.prepare(cycle, feasible);
+            let Some(mut scores) = score.of(feasible) else { continue };
+            for (score, total) in scores.iter_mut().zip(&mut placement.totals) {
+                // A score out of bounds would let one plugin outvote all others.
+                *score = (*score).clamp(0, MAX_SCORE) * weight;
+                *total += *score;
+            }
+            placement.scores.push(Scores { plugin: plugin.name(), scores });
+        }
+        let highest = placement.totals.iter().max().copied().unwrap_or_default();
+        let best = names().zip(&placement.totals).filter(|(_, total)| **total == highest);
+        placement.best = best.map(|(name, _)| name).collect();
+        placement.feasible = names().collect();
+        placement
+    }
+}
+
+impl Prepared<'_> {
+    /// Asks the filters in their order; the first that refuses the node counts.
+    fn judge(&self, node: &NodeInfo) -> Result<(), (BTreeSet<&'static str>, Refusal)> {
+        if let Some((names, by)) = &self.among
+            && !names.contains(&*node.name)
+        {
+            let by_names: Vec<_> = by.iter().copied().collect();
+            let reason = format!("node(s) didn't satisfy plugin(s) [{}]", by_names.join(" "));
+            return Err((by.clone(), Refusal::unresolvable(reason)));
+        }
+        for (name, filter) in &self.filters {
+            filter(node).map_err(|refusal| (BTreeSet::from([*name]), refusal))?;
+        }
+        Ok(())
+    }
+}
+
+impl Scheduler for Framework {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn schedule(&self, pod: &PodInfo, snapshot: &Snapshot) -> Decision {
+        let cycle = Cycle { pod, snapshot };
+        let mut rejection = Rejection::default();
+        rejection.nodes = snapshot.nodes().len();
+        if rejection.nodes == 0 {
+            return Decision::Unschedulable(rejection);
+        }
+        let prepared = match self.prepare(cycle) {
+            Ok(prepared) => prepared,
+            Err((plugin, refusal)) => {
+                rejection.whole = refusal.reasons.join(", ");
+                rejection.rejected_by.insert(plugin);
+                return self.reject(cycle, rejection, &[]);
+            }
+        };
+        let (mut feasible, mut refusals) = (Vec::new(), Vec::new());
+        for node in snapshot.nodes() {
+            match prepared.judge(node) {
+                Ok(()) => feasible.push(&**node),
+                Err((by, refusal)) => {
+                    for reason in &refusal.reasons {
+                        *rejection.reasons.entry(reason.clone()).or_default() += 1;
+                    }
+                    rejection.rejected_by.extend(by);
+                    refusals.push(refusal);
+                }
+            }
+        }
+        drop(prepared);
+        match feasible.as_slice() {
+            [] => self.reject(cycle, rejection, &refusals),
+            [only] => Decision::Bind(Placement::only(Arc::clone(&only.name))),
+            nodes => Decision::Bind(self.choose(cycle, nodes)),
+        }
+    }
+
+    fn gate(&self, pod: &PodInfo) -> Option<String> {
+        self.points.gates.iter().find_map(|plugin| plugin.gate(pod))
+    }
+
+    fn order(&self, a: &Waiting<'_>, b: &Waiting<'_>) -> Ordering {
+        match &self.points.queue_sort {
+            Some(plugin) => plugin.order(a, b),
+            None => b.pod.priority.cmp(&a.pod.priority).then(a.since.cmp(&b.since)),
+        }
+    }
+
+    fn helped_by(&self, pod: &PodInfo, rejection: &Rejection, event: &ClusterEvent<'_>) -> bool {
+        points::helped_by(&self.points.filters, pod, rejection, event)
+    }
+}

@@ -1,0 +1,109 @@
+//! NodeResourcesBalancedAllocation: CPU and memory of a node are used up together.
+
+use std::sync::Arc;
+
+use orchestrator_core::scheduler::{NodeInfo, PodInfo};
+
+use super::resource_scores::{ResourceWeight, shares};
+use crate::framework::{Cycle, MAX_SCORE, Plugin, Points, Score, ScorePlugin};
+
+/// Prefers nodes on which the pod makes the shares of the resources more even.
+#[derive(Clone, Debug)]
+pub struct NodeResourcesBalancedAllocation {
+    resources: Vec<ResourceWeight>,
+}
+
+impl Default for NodeResourcesBalancedAllocation {
+    fn default() -> Self {
+        Self::new(ResourceWeight::defaults())
+    }
+}
+
+impl NodeResourcesBalancedAllocation {
+    /// Balances `resources`; their weights do not matter.
+    pub fn new(resources: Vec<ResourceWeight>) -> Self {
+        Self { resources }
+    }
+
+    /// Half for how even the node is with the pod, half for how much the pod helps: a pod that
+    /// changes nothing counts as 75.
+    fn score_node(&self, pod: &PodInfo, node: &NodeInfo) -> i64 {
+        let used = |with: bool| {
+            let shares = shares(&self.resources, pod, node, true);
+            let used = shares.map(|(_, share)| {
+                let used = if with { share.with_pod() } else { share.taken };
+                (used as f64 / share.allocatable as f64).min(1.0)
+            });
+            evenness(&used.collect::<Vec<_>>())
+        };
+        (MAX_SCORE + MAX_SCORE / 2 + used(true) - used(false)) / 2
+    }
+}
+
+/// [`MAX_SCORE`] for equal shares, less by their standard deviation.
+fn evenness(shares: &[f64]) -> i64 {
+    let deviation = match shares {
+        [] | [_] => 0.0,
+        // The same as below, but exact, which decides ties.
+        [a, b] => ((a - b) / 2.0).abs(),
+        _ => {
+            let mean = shares.iter().sum::<f64>() / shares.len() as f64;
+            let squares = shares.iter().map(|share| (share - mean) * (share - mean));
+            (squares.sum::<f64>() / shares.len() as f64).sqrt()
+        }
+    };
+    ((1.0 - deviation) * MAX_SCORE as f64) as i64
+}
+
+impl Plugin for NodeResourcesBalancedAllocation {
+    fn name(&self) -> &'static str {
+        "NodeResourcesBalancedAllocation"
+    }
+
+    fn extend(self: Arc<Self>, points: &mut Points) {
+        points.score(self);
+    }
+}
+
+impl ScorePlugin for NodeResourcesBalancedAllocation {
+    fn prepare<'a>(&'a self, cycle: Cycle<'a>, _: &[&'a NodeInfo]) -> Score<'a> {
+        // Pods that ask for nothing change no balance; scoring them would gather them all on the
+        // one node that happens to be even.
+        let asks = |resource: &ResourceWeight| cycle.pod.requests.get(&resource.name) != 0;
+        if !self.resources.iter().any(asks) {
+            return Score::skip();
+        }
+        Score::each(move |node| self.score_node(cycle.pod, node))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{asking, node, scores};
+    use serde_json::json;
+
+    #[test]
+    fn a_pod_goes_where_it_evens_out() {
+        let allocatable = json!({"cpu": "4", "memory": "4Gi", "pods": "9"});
+        let sized = |name| node(name, json!({"status": {"allocatable": allocatable.clone()}}));
+        let (empty, mut uneven) = (sized("empty"), sized("uneven"));
+        uneven.add(Arc::new(asking(json!({"memory": "2Gi"}))));
+        let nodes = [empty, uneven];
+        let plugin = NodeResourcesBalancedAllocation::default();
+        assert_eq!(scores(&plugin, &asking(json!({"cpu": "2"})), &nodes), [62, 87]);
+        assert_eq!(
+            scores(&plugin, &asking(json!({"cpu": "2", "memory": "2Gi"})), &nodes),
+            [75, 75]
+        );
+        assert!(scores(&plugin, &asking(json!({})), &nodes).is_empty());
+    }
+
+    #[test]
+    fn evenness_is_the_deviation_taken_off() {
+        assert_eq!(evenness(&[0.5, 0.5]), 100);
+        assert_eq!(evenness(&[1.0, 0.0]), 50);
+        assert_eq!(evenness(&[0.1, 0.1, 0.1]), 100);
+        assert_eq!(evenness(&[]), 100);
+    }
+}

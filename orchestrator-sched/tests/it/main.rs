@@ -1,0 +1,3 @@
+//! The scheduler through its public face.
+
+mod cases;

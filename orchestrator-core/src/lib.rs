@@ -13,28 +13,30 @@ pub mod env;
 pub mod field;
 pub mod node;
 pub mod object;
-// pub mod patch;
+pub mod patch;
 pub mod proxy;
-// pub mod quantity;
+pub mod quantity;
 pub mod request;
 pub mod resource;
 pub mod runtime;
 pub mod scheduler;
 pub mod schema;
-// pub mod selector;
+pub mod selector;
 pub mod service;
 pub mod status;
 pub mod store;
+pub mod store_ext;
 pub mod value;
 
 pub use env::Env;
 pub use object::{Object, ObjectKey};
-// pub use quantity::Quantity;
+pub use quantity::Quantity;
 pub use request::{ApiRequest, UserInfo, Verb};
 pub use resource::{GroupResource, GroupVersionKind, GroupVersionResource, ResourceDef};
 pub use service::{ApiResponse, ApiService};
 pub use status::Status;
 pub use store::{Revision, Store};
+pub use store_ext::StoreExt;
 pub use value::{Item, Value};
 
 /// The JSON value that dynamic code works on; maps are sorted by key.

@@ -1,1 +1,9 @@
-//! The node agent and its runtimes: simulated and process
+//! The node agent and its runtimes: simulated and process.
+//!
+//! The agent registers a node, follows the pods bound to it and runs them through the
+//! [`Runtime`](orchestrator_core::runtime::Runtime) trait. What to do for a pod is decided by
+//! [`plan`], a pure function; everything else here carries it out.
+
+mod events;
+pub mod plan;
+pub mod process;

@@ -1,0 +1,3 @@
+//! The process runtime.
+
+mod log;

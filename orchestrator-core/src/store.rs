@@ -325,6 +325,23 @@ pub struct WatchRequest {
     pub keys: KeyRange,
     /// The first revision wanted; zero for the one after the newest. It may lie in the future.
     pub from: Revision,
+    /// How long a watcher that has everything waits before it is told so with a
+    /// [`Progress`](WatchUpdate::Progress); `None` for never.
+    pub progress: Option<Duration>,
+}
+
+impl WatchRequest {
+    /// All changes of `keys` in `from` and later, without progress items.
+    pub fn new(keys: KeyRange, from: Revision) -> Self {
+        Self { keys, from, progress: None }
+    }
+
+    /// The same, with a progress item after each `every` in which nothing else came.
+    #[must_use]
+    pub fn with_progress(mut self, every: Duration) -> Self {
+        self.progress = Some(every);
+        self
+    }
 }
 
 /// One change of one key.
@@ -466,6 +483,12 @@ pub const MAX_VALUE_BYTES: usize = 1536 * 1024;
 
 /// The most steps, and the most comparisons, in a branch of a transaction: etcd's limit.
 pub const MAX_TXN_OPS: usize = 128;
+
+/// How deep transactions nest: far more than any client uses, little enough for the stack.
+pub const MAX_TXN_DEPTH: usize = 8;
+
+/// The longest life of a lease: 9,000,000,000 s, etcd's limit.
+pub const MAX_LEASE_TTL: Duration = Duration::from_secs(9_000_000_000);
 
 /// Why a [`Store`] call failed.
 #[derive(Debug, thiserror::Error)]

@@ -21,8 +21,7 @@ pub use snapshot::Snapshot;
 
 use std::cmp::Ordering;
 use std::fmt;
-
-use jiff::Timestamp;
+use std::time::Duration;
 
 /// Decides where pods go.
 ///
@@ -67,8 +66,8 @@ pub trait Scheduler: fmt::Debug + Send + Sync + 'static {
 pub struct Waiting<'a> {
     /// The pod.
     pub pod: &'a PodInfo,
-    /// When it came to wait.
-    pub since: Timestamp,
+    /// When it came to wait, on the monotonic clock of whoever runs the scheduler.
+    pub since: Duration,
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ impl QueueSortPlugin for PrioritySort {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
+    use std::time::Duration;
 
     use super::*;
     use crate::testing::pod;
@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn priority_comes_before_age() {
         let (low, high) = (pod("a", json!({})), pod("b", json!({"priority": 9})));
-        let at = |pod, second| Waiting { pod, since: Timestamp::from_second(second).unwrap() };
+        let at = |pod, second| Waiting { pod, since: Duration::from_secs(second) };
         assert_eq!(PrioritySort.order(&at(&low, 1), &at(&high, 2)), Ordering::Greater);
         assert_eq!(PrioritySort.order(&at(&low, 1), &at(&low, 2)), Ordering::Less);
     }

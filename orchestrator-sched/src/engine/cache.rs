@@ -1,0 +1,222 @@
+//! The newest snapshot, kept up to date by changes of nodes and pods.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use orchestrator_core::ObjectKey;
+use orchestrator_core::scheduler::{PodInfo, Snapshot};
+
+/// What is known of nodes and pods, and what is assumed.
+#[derive(Debug, Default)]
+pub(super) struct ClusterCache {
+    snapshot: Snapshot,
+    nodes: BTreeMap<String, Arc<Node>>,
+    pods: BTreeMap<ObjectKey, Known>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    pod: Arc<PodInfo>,
+    /// The node that it takes room on; `None` where it takes none.
+    place: Option<Arc<str>>,
+}
+
+/// What a change of a pod means.
+#[derive(Debug, Default)]
+pub(super) struct PodChange {
+    /// The pod before, where it was another or is gone.
+    pub gone: Option<Arc<PodInfo>>,
+    /// The bound pod that left its room.
+    pub left: Option<Arc<PodInfo>>,
+    /// The pod that is bound now and was not before.
+    pub bound: Option<Arc<PodInfo>>,
+    /// The bound pod, before and after.
+    pub changed: Option<(Arc<PodInfo>, Arc<PodInfo>)>,
+    /// The pod that waits for a node.
+    pub waiting: Option<Arc<PodInfo>>,
+}
+
+impl ClusterCache {
+    /// The cluster as it is known, with the pods that are assumed.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Takes note of a node, `None` where it is gone; returns what was known before.
+    pub fn set_node(&mut self, name: &str, node: Option<Arc<Node>>) -> Option<Arc<Node>> {
+        match node {
+            Some(node) => {
+                self.snapshot.set_node(Arc::clone(&node));
+                self.nodes.insert(name.to_owned(), node)
+            }
+            None => {
+                self.snapshot.remove_node(name);
+                self.nodes.remove(name)
+            }
+        }
+    }
+
+    /// Takes note of a namespace, `None` where it is gone.
+    pub fn set_namespace(&mut self, name: &str, namespace: Option<&Namespace>) {
+        let labels = namespace.map(|ns| ns.metadata.labels.clone().unwrap_or_default());
+        self.snapshot.set_namespace(name, labels);
+    }
+
+    /// Takes note of a pod, `None` where it is gone.
+    pub fn set_pod(&mut self, key: &ObjectKey, pod: Option<Arc<Pod>>) -> PodChange {
+        let pod = pod.map(|pod| Arc::new(PodInfo::new(pod)));
+        let before = self.pods.get(key).cloned();
+        let mut change = PodChange::default();
+        let same = |pod: &Arc<PodInfo>| before.as_ref().is_some_and(|old| old.pod.id == pod.id);
+        let taken = pod.as_ref().and_then(|pod| place_of(pod)).or_else(|| {
+            // An assumption holds until the API says otherwise.
+            let pod = pod.as_ref().filter(|pod| same(pod) && !pod.is_finished())?;
+            let place = before.as_ref()?.place.clone()?;
+            pod.node_name().is_empty().then_some(place)
+        });
+        if let Some(old) = &before {
+            if let Some(place) = &old.place {
+                self.snapshot.forget(&old.pod.id, place);
+                let stays = pod.as_ref().is_some_and(&same) && taken.is_some();
+                change.left = (!stays).then(|| Arc::clone(&old.pod));
+            }
+            let replaced = !pod.as_ref().is_some_and(same);
+            if replaced {
+                self.snapshot.withdraw(&old.pod.id);
+                change.gone = Some(Arc::clone(&old.pod));
+            }
+        }
+        let Some(pod) = pod else {
+            self.pods.remove(key);
+            return change;
+        };
+        match &taken {
+            Some(node) => self.snapshot.assume(Arc::clone(&pod), node),
+            None => self.note_nomination(&pod),
+        }
+        if !pod.node_name().is_empty() {
+            self.snapshot.withdraw(&pod.id);
+            let was_bound = before.filter(|old| !old.pod.node_name().is_empty());
+            match was_bound.filter(|old| old.pod.id == pod.id) {
+                Some(old) => change.changed = Some((old.pod, Arc::clone(&pod))),
+                None => change.bound = Some(Arc::clone(&pod)),
+            }
+        } else if !pod.is_terminating() && !pod.is_finished() {
+            change.waiting = Some(Arc::clone(&pod));
+        }
+        self.pods.insert(key.clone(), Known { pod, place: taken });
+        change
+    }
+
+    /// Puts a waiting pod on a node, before the API knows.
+    pub fn assume(&mut self, pod: &Arc<PodInfo>, node: &str) {
+        let Some(known) = self.pods.get_mut(&pod.key) else { return };
+        known.place = Some(Arc::from(node));
+        self.snapshot.withdraw(&pod.id);
+        self.snapshot.assume(Arc::clone(&known.pod), node);
+    }
+
+    /// Takes an assumption back; returns the pod where it still waits for a node.
+    pub fn forget(&mut self, pod: &PodInfo) -> Option<Arc<PodInfo>> {
+        let known = self.pods.get_mut(&pod.key).filter(|known| known.pod.id == pod.id)?;
+        if !known.pod.node_name().is_empty() {
+            return None;
+        }
+        let place = known.place.take()?;
+        self.snapshot.forget(&pod.id, &place);
+        Some(Arc::clone(&known.pod))
+    }
+
+    /// The pod of that key, where it is on its way out without having been bound.
+    pub fn leaving(&self, key: &ObjectKey) -> Option<Arc<PodInfo>> {
+        let pod = &self.pods.get(key)?.pod;
+        let leaves = pod.node_name().is_empty() && (pod.is_terminating() || pod.is_finished());
+        leaves.then(|| Arc::clone(pod))
+    }
+
+    /// Promises a waiting pod room on a node.
+    pub fn nominate(&mut self, pod: &Arc<PodInfo>, node: &str) {
+        self.snapshot.nominate(Arc::clone(pod), node);
+    }
+
+    fn note_nomination(&mut self, pod: &Arc<PodInfo>) {
+        let status = pod.pod.status.as_ref();
+        let node = status.and_then(|status| status.nominated_node_name.as_deref());
+        match node.filter(|node| !node.is_empty() && !pod.is_terminating()) {
+            Some(node) => self.snapshot.nominate(Arc::clone(pod), node),
+            None => self.snapshot.withdraw(&pod.id),
+        }
+    }
+}
+
+/// The node that a pod takes room on, as far as the API says.
+fn place_of(pod: &PodInfo) -> Option<Arc<str>> {
+    let node = Some(pod.node_name()).filter(|node| !node.is_empty() && !pod.is_finished());
+    node.map(Arc::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn key() -> ObjectKey {
+        ObjectKey::new("n", "p")
+    }
+
+    fn pod(uid: &str, node: &str, phase: &str) -> Option<Arc<Pod>> {
+        let pod = json!({
+            "metadata": {"name": "p", "namespace": "n", "uid": uid},
+            "spec": {"containers": [], "nodeName": node}, "status": {"phase": phase},
+        });
+        Some(Arc::new(serde_json::from_value::<Pod>(pod).unwrap()))
+    }
+
+    fn cache() -> ClusterCache {
+        let mut cache = ClusterCache::default();
+        let node: Value = json!({"metadata": {"name": "a"}});
+        cache.set_node("a", Some(Arc::new(serde_json::from_value(node).unwrap())));
+        cache
+    }
+
+    fn on_a(cache: &ClusterCache) -> i64 {
+        cache.snapshot().node("a").unwrap().requested.pods
+    }
+
+    #[test]
+    fn an_assumption_holds_until_the_api_confirms_or_denies_it() {
+        let mut cache = cache();
+        let waiting = cache.set_pod(&key(), pod("1", "", "Pending")).waiting.unwrap();
+        cache.assume(&waiting, "a");
+        assert_eq!(on_a(&cache), 1);
+        let _ = cache.set_pod(&key(), pod("1", "", "Pending"));
+        assert_eq!(on_a(&cache), 1);
+        let change = cache.set_pod(&key(), pod("1", "a", "Pending"));
+        assert!(change.bound.is_some() && change.left.is_none());
+        assert_eq!(on_a(&cache), 1);
+        assert!(cache.forget(&waiting).is_none());
+        let change = cache.set_pod(&key(), pod("1", "a", "Succeeded"));
+        assert!(change.left.is_some());
+        assert_eq!(on_a(&cache), 0);
+    }
+
+    #[test]
+    fn a_failed_binding_gives_the_room_back() {
+        let mut cache = cache();
+        let waiting = cache.set_pod(&key(), pod("1", "", "Pending")).waiting.unwrap();
+        cache.assume(&waiting, "a");
+        assert!(cache.forget(&waiting).is_some());
+        assert_eq!(on_a(&cache), 0);
+    }
+
+    #[test]
+    fn another_pod_of_the_same_name_is_another_pod() {
+        let mut cache = cache();
+        let _ = cache.set_pod(&key(), pod("1", "a", "Running"));
+        let change = cache.set_pod(&key(), pod("2", "", "Pending"));
+        assert!(change.left.is_some() && change.gone.is_some() && change.waiting.is_some());
+        assert_eq!(on_a(&cache), 0);
+        assert!(cache.set_pod(&key(), None).gone.is_some());
+    }
+}

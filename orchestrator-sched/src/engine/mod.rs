@@ -1,0 +1,185 @@
+//! The scheduler's state machine: changes go in, attempts come out.
+//!
+//! Pure but for the choice between equally good nodes, which the caller makes: time is an
+//! argument, and nothing here talks to the API. [`run`](crate::run) joins it with informers and
+//! effects; tests drive it by hand.
+
+mod cache;
+mod queue;
+
+pub use queue::{Backoff, Queue};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use orchestrator_core::ObjectKey;
+use orchestrator_core::env::{Activity, Busy};
+use orchestrator_core::scheduler::{
+    ClusterEvent, Decision, Placement, PodInfo, Rejection, Scheduler, Snapshot,
+};
+
+use cache::ClusterCache;
+
+/// The state of one or more schedulers over one cluster.
+#[derive(Debug)]
+pub struct Engine {
+    cache: ClusterCache,
+    /// By the name of the scheduler.
+    queues: BTreeMap<String, (Arc<dyn Scheduler>, Queue)>,
+}
+
+/// A pod that was tried.
+#[derive(Debug)]
+#[must_use]
+pub struct Attempt {
+    /// The pod.
+    pub pod: Arc<PodInfo>,
+    /// What was decided about it.
+    pub outcome: Outcome,
+    /// The attempt goes on until this is dropped.
+    pub busy: Busy,
+}
+
+/// What was decided about a pod.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is assumed on this node and must be bound; see [`Engine::binding_failed`].
+    Bind {
+        /// The node.
+        node: Arc<str>,
+        /// How it was found.
+        placement: Box<Placement>,
+    },
+    /// It waits again.
+    Unschedulable(Box<Rejection>),
+}
+
+impl Engine {
+    /// No nodes and no pods; `schedulers` decide on the pods that ask for them by name.
+    pub fn new(
+        schedulers: impl IntoIterator<Item = Arc<dyn Scheduler>>,
+        backoff: Backoff,
+        activity: &Activity,
+    ) -> Self {
+        let queue = |scheduler: Arc<dyn Scheduler>| {
+            let queue = Queue::new(Arc::clone(&scheduler), backoff, activity.clone());
+            (scheduler.name().to_owned(), (scheduler, queue))
+        };
+        let queues = schedulers.into_iter().map(queue).collect();
+        Self { cache: ClusterCache::default(), queues }
+    }
+
+    /// The cluster as it is known, with the pods that are assumed.
+    pub fn snapshot(&self) -> &Snapshot {
+        self.cache.snapshot()
+    }
+
+    /// Takes note of a node, `None` where it is gone.
+    pub fn set_node(&mut self, name: &str, node: Option<Arc<Node>>, now: Duration) {
+        let old = self.cache.set_node(name, node.clone());
+        match (&old, &node) {
+            (None, Some(node)) => self.wake(&ClusterEvent::NodeAdded { node }, now),
+            (Some(old), Some(new)) => self.wake(&ClusterEvent::NodeChanged { old, new }, now),
+            (_, None) => {}
+        }
+    }
+
+    /// Takes note of a namespace, `None` where it is gone.
+    pub fn set_namespace(&mut self, name: &str, namespace: Option<&Namespace>, now: Duration) {
+        self.cache.set_namespace(name, namespace);
+        self.wake(&ClusterEvent::Other { resource: "namespaces" }, now);
+    }
+
+    /// Takes note of a pod, `None` where it is gone.
+    pub fn set_pod(&mut self, key: &ObjectKey, pod: Option<Arc<Pod>>, now: Duration) {
+        let change = self.cache.set_pod(key, pod);
+        if let Some(gone) = &change.gone {
+            self.dequeue(gone);
+        }
+        if let Some(left) = &change.left {
+            self.wake(&ClusterEvent::PodRemoved { pod: left }, now);
+        }
+        if let Some(bound) = &change.bound {
+            self.dequeue(bound);
+            self.wake(&ClusterEvent::PodBound { pod: bound }, now);
+        }
+        if let Some((old, new)) = &change.changed {
+            self.wake(&ClusterEvent::PodChanged { old, new }, now);
+        }
+        match &change.waiting {
+            Some(waiting) => {
+                if let Some((_, queue)) = self.queues.get_mut(waiting.scheduler_name()) {
+                    queue.set(Arc::clone(waiting), now);
+                }
+            }
+            None => self.drop_unbound(key),
+        }
+    }
+
+    /// Tries the next pod, if there is one; `pick` chooses between this many equal nodes.
+    pub fn next(&mut self, now: Duration, pick: impl Fn(usize) -> usize) -> Option<Attempt> {
+        let (scheduler, pod, busy) = self.queues.values_mut().find_map(|(scheduler, queue)| {
+            queue.tick(now);
+            queue.pop(now).map(|(pod, busy)| (Arc::clone(scheduler), pod, busy))
+        })?;
+        let outcome = match scheduler.schedule(&pod, self.cache.snapshot()) {
+            Decision::Bind(placement) => match placement.best.get(pick(placement.best.len())) {
+                Some(node) => {
+                    let node = Arc::clone(node);
+                    self.cache.assume(&pod, &node);
+                    Outcome::Bind { node, placement: Box::new(placement) }
+                }
+                None => self.put_back(&pod, Rejection::default(), now),
+            },
+            Decision::Unschedulable(rejection) => self.put_back(&pod, rejection, now),
+            _ => self.put_back(&pod, Rejection::default(), now),
+        };
+        Some(Attempt { pod, outcome, busy })
+    }
+
+    /// Takes note that an assumed pod could not be bound; returns whether it is tried again.
+    pub fn binding_failed(&mut self, pod: &PodInfo, now: Duration) -> bool {
+        let Some(waiting) = self.cache.forget(pod) else { return false };
+        self.wake(&ClusterEvent::PodRemoved { pod }, now);
+        let Some((_, queue)) = self.queues.get_mut(waiting.scheduler_name()) else { return false };
+        queue.retry(&waiting.id, now);
+        queue.contains(&waiting.id)
+    }
+
+    /// Whether a pod can be tried now.
+    pub fn has_active(&mut self) -> bool {
+        self.queues.values_mut().any(|(_, queue)| queue.has_active())
+    }
+
+    /// When a pod that cannot be tried now can be tried.
+    pub fn next_due(&mut self) -> Option<Duration> {
+        self.queues.values_mut().filter_map(|(_, queue)| queue.next_due()).min()
+    }
+
+    fn put_back(&mut self, pod: &Arc<PodInfo>, rejection: Rejection, now: Duration) -> Outcome {
+        if let Some(nomination) = &rejection.nomination {
+            self.cache.nominate(pod, &nomination.node);
+        }
+        if let Some((_, queue)) = self.queues.get_mut(pod.scheduler_name()) {
+            queue.put_back(&pod.id, rejection.clone(), now);
+        }
+        Outcome::Unschedulable(Box::new(rejection))
+    }
+
+    fn wake(&mut self, event: &ClusterEvent<'_>, now: Duration) {
+        self.queues.values_mut().for_each(|(_, queue)| queue.wake(event, now));
+    }
+
+    fn dequeue(&mut self, pod: &PodInfo) {
+        self.queues.values_mut().for_each(|(_, queue)| queue.remove(&pod.id));
+    }
+
+    /// Takes a pod out of the queue that neither waits nor is bound: it is on its way out.
+    fn drop_unbound(&mut self, key: &ObjectKey) {
+        if let Some(pod) = self.cache.leaving(key) {
+            self.dequeue(&pod);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What the scheduler writes: bindings, conditions, evictions, and the events that tell of them.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Pod;
+use orchestrator_client::{Client, DeleteOptions, Patch, Recorder};
+use orchestrator_core::Status;
+use orchestrator_core::env::Busy;
+use orchestrator_core::scheduler::{Nomination, PodInfo, Rejection};
+use serde_json::{Value, json};
+use tracing::{debug, info, warn};
+
+use crate::framework::Framework;
+
+/// The reason of a condition where no node takes the pod.
+const UNSCHEDULABLE: &str = "Unschedulable";
+
+/// The reason of a condition where the scheduler, or the API, failed.
+const SCHEDULER_ERROR: &str = "SchedulerError";
+
+/// Writes what was decided.
+#[derive(Clone, Debug)]
+pub(super) struct Effects {
+    pub client: Client,
+    pub recorder: Recorder,
+}
+
+/// How an effect ended.
+#[derive(Debug)]
+pub(super) enum Done {
+    /// The loop has nothing to do.
+    Written,
+    /// The pod was not bound; its room is free again.
+    NotBound {
+        pod: Arc<PodInfo>,
+        reason: String,
+        /// Held until the loop has put the pod back.
+        _busy: Busy,
+    },
+}
+
+impl Effects {
+    /// Runs the binding cycle.
+    pub async fn bind(
+        self,
+        cycle: Arc<Framework>,
+        pod: Arc<PodInfo>,
+        node: Arc<str>,
+        busy: Busy,
+    ) -> Done {
+        match cycle.bind(&self.client, &pod, &node).await {
+            Ok(()) => {
+                info!(pod = %pod.key, node = %node, "pod bound");
+                let text = format!("Successfully assigned {} to {node}", pod.key);
+                self.recorder.normal(&*pod.pod, "Scheduled", text);
+                Done::Written
+            }
+            Err((plugin, refusal)) => {
+                let reason = refusal.reasons.join(", ");
+                warn!(pod = %pod.key, node = %node, plugin, reason, "pod not bound");
+                Done::NotBound { pod, reason, _busy: busy }
+            }
+        }
+    }
+
+    /// Tells why no node takes the pod, and makes room where that was decided.
+    pub async fn reject(self, pod: Arc<PodInfo>, rejection: Rejection, _busy: Busy) -> Done {
+        let text = rejection.to_string();
+        debug!(pod = %pod.key, reason = text, "pod unschedulable");
+        self.recorder.warning(&*pod.pod, "FailedScheduling", text.clone());
+        let node = rejection.nomination.as_ref().map(|nomination| &*nomination.node);
+        self.set_condition(&pod, UNSCHEDULABLE, &text, node).await;
+        if let Some(nomination) = &rejection.nomination {
+            self.evict(&pod, nomination).await;
+        }
+        Done::Written
+    }
+
+    /// Tells that the pod could not be bound and is tried again.
+    pub async fn tell_not_bound(self, pod: Arc<PodInfo>, reason: String, _busy: Busy) -> Done {
+        let text = format!("binding rejected: {reason}");
+        self.recorder.warning(&*pod.pod, "FailedScheduling", text.clone());
+        self.set_condition(&pod, SCHEDULER_ERROR, &text, None).await;
+        Done::Written
+    }
+
+    async fn set_condition(&self, pod: &PodInfo, reason: &str, text: &str, node: Option<&str>) {
+        if has_condition(&pod.pod, reason, text) && node.is_none() {
+            return;
+        }
+        let mut status = json!({"conditions": [{
+            "type": "PodScheduled", "status": "False", "reason": reason, "message": text,
+            "lastProbeTime": null, "lastTransitionTime": self.transition(&pod.pod),
+        }]});
+        if let Some(node) = node {
+            status["nominatedNodeName"] = json!(node);
+        }
+        self.patch_status(pod, status).await;
+    }
+
+    /// The condition's last change of status: now, unless it was false before.
+    fn transition(&self, pod: &Pod) -> Value {
+        let before = condition(pod).filter(|condition| condition.status == "False");
+        match before.and_then(|condition| condition.last_transition_time.as_ref()) {
+            Some(time) => json!(time),
+            None => json!(self.client.env().now_rfc3339()),
+        }
+    }
+
+    /// Sends the victims away.
+    async fn evict(&self, pod: &PodInfo, nomination: &Nomination) {
+        for victim in nomination.victims.iter().filter(|victim| !victim.is_terminating()) {
+            let scheduler = pod.scheduler_name();
+            let text = format!("{scheduler}: preempting to accommodate a higher priority pod");
+            let condition = json!({"conditions": [{
+                "type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler",
+                "message": text, "lastTransitionTime": self.client.env().now_rfc3339(),
+            }]});
+            self.patch_status(victim, condition).await;
+            let only = DeleteOptions::uid(victim.pod.metadata.uid.clone().unwrap_or_default());
+            match self.client.api::<Pod>().delete(&victim.key, &only).await {
+                Ok(()) => {
+                    info!(pod = %victim.key, node = %nomination.node, "pod preempted");
+                    let by = pod.pod.metadata.uid.as_deref().unwrap_or_default();
+                    let text = format!("Preempted by pod {by} on node {}", nomination.node);
+                    self.recorder.normal(&*victim.pod, "Preempted", text);
+                }
+                Err(status) => self.trace(victim, &status),
+            }
+        }
+    }
+
+    async fn patch_status(&self, pod: &PodInfo, status: Value) {
+        let uid = pod.pod.metadata.uid.as_deref().unwrap_or_default();
+        let patch = Patch::Strategic(json!({"metadata": {"uid": uid}, "status": status}));
+        if let Err(status) = self.client.api::<Pod>().patch_status(&pod.key, patch).await {
+            self.trace(pod, &status);
+        }
+    }
+
+    /// A pod that has gone or changed in between is no news: the next change is seen anyway.
+    fn trace(&self, pod: &PodInfo, status: &Status) {
+        debug!(pod = %pod.key, %status, "write refused");
+    }
+}
+
+fn condition(pod: &Pod) -> Option<&k8s_openapi::api::core::v1::PodCondition> {
+    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+    conditions.iter().find(|condition| condition.type_ == "PodScheduled")
+}
+
+fn has_condition(pod: &Pod, reason: &str, text: &str) -> bool {
+    condition(pod).is_some_and(|condition| {
+        condition.status == "False"
+            && condition.reason.as_deref() == Some(reason)
+            && condition.message.as_deref() == Some(text)
+    })
+}

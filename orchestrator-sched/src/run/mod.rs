@@ -1,0 +1,242 @@
+//! Runs schedulers: informers feed an [`Engine`], its attempts become writes.
+//!
+//! One task owns the engine. It takes changes from the [inbox](inbox), tries one pod at a time,
+//! and lets bindings run beside it; a pod is assumed on its node while it is being bound, so the
+//! next decision knows of it. Nothing is polled: the loop sleeps until a change, the end of a
+//! binding or a timer.
+
+mod effects;
+mod inbox;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use orchestrator_client::{Client, Informer, Informers, Recorder};
+use orchestrator_core::ObjectKey;
+use orchestrator_core::env::Task;
+use orchestrator_core::scheduler::Scheduler;
+use tokio::time::Instant;
+
+use crate::engine::{Attempt, Backoff, Engine, Outcome};
+use crate::framework::{BuildError, Framework};
+use crate::plugins::{self, DefaultBinder};
+use effects::{Done, Effects};
+use inbox::{Inbox, Subject};
+
+/// How many bindings and condition writes may be under way: enough to hide the latency of a
+/// remote API, few enough not to flood it.
+const MAX_EFFECTS: usize = 64;
+
+/// The component that events name.
+const COMPONENT: &str = "default-scheduler";
+
+/// Puts schedulers together and starts them.
+#[derive(Debug)]
+#[must_use]
+pub struct SchedulerLoop {
+    informers: Informers,
+    profiles: Vec<(Arc<dyn Scheduler>, Arc<Framework>)>,
+    backoff: Backoff,
+}
+
+/// Running schedulers; dropping it ends them.
+#[derive(Debug)]
+pub struct Running {
+    task: Task<()>,
+}
+
+impl Running {
+    /// Waits until the loop has ended, which it does only by a panic.
+    pub async fn ended(self) {
+        self.task.await;
+    }
+}
+
+impl SchedulerLoop {
+    /// No schedulers yet.
+    pub fn new(informers: Informers) -> Self {
+        Self { informers, profiles: Vec::new(), backoff: Backoff::default() }
+    }
+
+    /// The scheduler that pods get unless they ask for another.
+    ///
+    /// # Panics
+    /// Never: the default plugins have distinct names.
+    pub fn with_default(self) -> Self {
+        let default = plugins::defaults("default-scheduler").build();
+        self.with_framework(default.expect("the default plugins have distinct names"))
+    }
+
+    /// Adds a scheduler made of plugins; its own plugins reserve and bind.
+    pub fn with_framework(mut self, framework: Framework) -> Self {
+        let framework = Arc::new(framework);
+        self.profiles.push((Arc::clone(&framework) as _, framework));
+        self
+    }
+
+    /// Adds a scheduler of any kind; its pods are bound through the API.
+    ///
+    /// # Errors
+    /// Never in practice: one plugin has no name to share.
+    pub fn with_scheduler(mut self, scheduler: Arc<dyn Scheduler>) -> Result<Self, BuildError> {
+        let binding = Framework::builder(scheduler.name()).with(DefaultBinder).build()?;
+        self.profiles.push((scheduler, Arc::new(binding)));
+        Ok(self)
+    }
+
+    /// Sets how long pods wait before they are tried again.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// Starts; the pods that wait are tried once the informers are in sync.
+    #[must_use = "the schedulers end when this is dropped"]
+    pub fn start(self) -> Running {
+        let env = self.informers.client().env().clone();
+        Running { task: env.spawn("scheduler", self.run()) }
+    }
+
+    async fn run(self) {
+        let client = self.informers.client().clone();
+        let activity = client.env().activity().clone();
+        let (nodes, pods) = (self.informers.of::<Node>(), self.informers.of::<Pod>());
+        let namespaces = self.informers.of::<Namespace>();
+        let inbox = Arc::new(Inbox::default());
+        inbox.follow(&nodes, Subject::Node, &activity);
+        inbox.follow(&namespaces, Subject::Namespace, &activity);
+        inbox.follow(&pods, Subject::Pod, &activity);
+        nodes.synced().await;
+        namespaces.synced().await;
+        pods.synced().await;
+        let schedulers = self.profiles.iter().map(|(scheduler, _)| Arc::clone(scheduler));
+        let engine = Engine::new(schedulers, self.backoff, &activity);
+        let cycles =
+            self.profiles.iter().map(|(s, cycle)| (s.name().to_owned(), Arc::clone(cycle)));
+        let recorder = Recorder::new(&client, COMPONENT, "");
+        let looping = Looping {
+            start: client.env().instant(),
+            effects: Effects { client: client.clone(), recorder },
+            cycles: cycles.collect(),
+            running: FuturesUnordered::new(),
+            sources: Sources { nodes, pods, namespaces },
+            client,
+            engine,
+            inbox,
+        };
+        looping.run().await;
+    }
+}
+
+/// Where the newest state of a key is read.
+struct Sources {
+    nodes: Informer<Node>,
+    pods: Informer<Pod>,
+    namespaces: Informer<Namespace>,
+}
+
+struct Looping {
+    client: Client,
+    engine: Engine,
+    inbox: Arc<Inbox>,
+    sources: Sources,
+    effects: Effects,
+    /// Who binds, by the name of the scheduler.
+    cycles: BTreeMap<String, Arc<Framework>>,
+    running: FuturesUnordered<BoxFuture<'static, Done>>,
+    start: Instant,
+}
+
+impl Looping {
+    async fn run(mut self) {
+        loop {
+            self.take_changes();
+            if self.running.len() < MAX_EFFECTS {
+                self.try_next();
+            }
+            let now = self.now();
+            let more = self.running.len() < MAX_EFFECTS && self.can_go_on(now);
+            let due = self.engine.next_due().filter(|_| !more && self.running.len() < MAX_EFFECTS);
+            let due = due.map(|due| self.start + due);
+            let done = tokio::select! {
+                biased;
+                () = self.inbox.arrived() => None,
+                Some(done) = self.running.next(), if !self.running.is_empty() => Some(done),
+                () = sleep_until(&self.client, due), if due.is_some() => None,
+                () = tokio::task::yield_now(), if more => None,
+            };
+            if let Some(done) = done {
+                self.finish(done);
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.client.env().instant() - self.start
+    }
+
+    fn can_go_on(&mut self, now: Duration) -> bool {
+        self.engine.has_active() || self.engine.next_due().is_some_and(|due| due <= now)
+    }
+
+    /// Brings the engine up to date.
+    fn take_changes(&mut self) {
+        let now = self.now();
+        let (keys, _busy) = self.inbox.take();
+        for (subject, key) in keys {
+            self.apply(subject, &key, now);
+        }
+    }
+
+    fn apply(&mut self, subject: Subject, key: &ObjectKey, now: Duration) {
+        match subject {
+            Subject::Node => self.engine.set_node(&key.name, self.sources.nodes.get(key), now),
+            Subject::Pod => self.engine.set_pod(key, self.sources.pods.get(key), now),
+            Subject::Namespace => {
+                let namespace = self.sources.namespaces.get(key);
+                self.engine.set_namespace(&key.name, namespace.as_deref(), now);
+            }
+        }
+    }
+
+    /// Tries one pod and starts what follows from it.
+    fn try_next(&mut self) {
+        let now = self.now();
+        let env = self.client.env().clone();
+        let pick = move |choices: usize| match choices {
+            0 | 1 => 0,
+            choices => env.random_below(choices as u64) as usize,
+        };
+        let Some(Attempt { pod, outcome, busy }) = self.engine.next(now, pick) else { return };
+        let effects = self.effects.clone();
+        let effect: BoxFuture<'static, Done> = match outcome {
+            Outcome::Bind { node, .. } => {
+                let Some(cycle) = self.cycles.get(pod.scheduler_name()) else { return };
+                Box::pin(effects.bind(Arc::clone(cycle), pod, node, busy))
+            }
+            Outcome::Unschedulable(rejection) => Box::pin(effects.reject(pod, *rejection, busy)),
+        };
+        self.running.push(effect);
+    }
+
+    fn finish(&mut self, done: Done) {
+        let Done::NotBound { pod, reason, _busy } = done else { return };
+        let now = self.now();
+        if self.engine.binding_failed(&pod, now) {
+            let effects = self.effects.clone();
+            self.running.push(Box::pin(effects.tell_not_bound(pod, reason, _busy)));
+        }
+    }
+}
+
+async fn sleep_until(client: &Client, due: Option<Instant>) {
+    match due {
+        Some(due) => client.env().sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}

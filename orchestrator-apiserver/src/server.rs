@@ -9,9 +9,10 @@ use orchestrator_core::resource::Network;
 use orchestrator_core::{ApiRequest, ApiResponse, ApiService, Env, Status, Store, UserInfo};
 
 use crate::admission::Admission;
+use crate::alloc::Services;
 use crate::authz::{self, Attributes, Authorizer, Decision, Target};
 use crate::builder::Builder;
-use crate::registry::{Objects, Registry};
+use crate::registry::{Leases, Objects, Registry};
 use crate::subresource::token::TokenIssuer;
 use crate::{bootstrap, pipeline};
 
@@ -25,6 +26,8 @@ pub struct ApiServer {
     pub(crate) nodes: Option<Arc<dyn NodeDialer>>,
     pub(crate) tokens: Option<Arc<dyn TokenIssuer>>,
     pub(crate) network: Network,
+    pub(crate) leases: Leases,
+    pub(crate) services: Services,
 }
 
 /// What a server is made of.
@@ -47,6 +50,8 @@ impl ApiServer {
 
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
+            leases: Leases::new(Arc::clone(&parts.store), parts.env.clone()),
+            services: Services::new(&parts.network),
             objects: Objects::new(parts.store, parts.registry.clone()),
             env: parts.env,
             registry: parts.registry,

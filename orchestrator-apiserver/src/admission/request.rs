@@ -68,8 +68,14 @@ impl AdmissionRequest<'_> {
         self.warnings.lock().push(warning.into());
     }
 
+    /// The name to speak of: that of the request, or of the object, or what it begins with.
+    pub fn shown_name(&self) -> &str {
+        let names = [self.name, self.object.name(), self.object.generate_name()];
+        names.into_iter().find(|name| !name.is_empty()).unwrap_or("Unknown")
+    }
+
     /// The 403 that refuses this request.
     pub fn forbidden(&self, why: impl std::fmt::Display) -> Status {
-        Status::forbidden(&self.resource.group_resource, self.name, why)
+        Status::forbidden(&self.resource.group_resource, self.shown_name(), why)
     }
 }

@@ -1,1 +1,158 @@
-//! Addresses and ports that the server hands out.
+//! Addresses and ports that the server hands out to services.
+//!
+//! The truth is in the stored services. [`Services`] keeps it as two sets that are read from the
+//! store once; a [`Reservation`] takes from them before a write, and gives back what a write that
+//! fails, or a change that drops something, leaves unused. Two writes at the same time can never
+//! take the same address.
+
+mod addresses;
+mod pool;
+mod ports;
+mod reservation;
+
+pub(crate) use reservation::Reservation;
+
+use std::net::IpAddr;
+
+use orchestrator_core::object::Object;
+use orchestrator_core::resource::Network;
+use orchestrator_core::{GroupVersionResource, Json, Status};
+use parking_lot::Mutex;
+use tokio::sync::OnceCell;
+
+use crate::pipeline::Cx;
+use crate::registry::Objects;
+use crate::server::ApiServer;
+use pool::Pool;
+
+/// What has been handed out to services.
+#[derive(Debug)]
+pub(crate) struct Services {
+    pools: Mutex<Pools>,
+    /// Whether the stored services have been read.
+    loaded: OnceCell<()>,
+}
+
+/// The two sets.
+#[derive(Debug)]
+pub(crate) struct Pools {
+    pub(crate) addresses: Pool,
+    pub(crate) ports: Pool,
+}
+
+/// What one service holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) ports: Vec<u16>,
+}
+
+impl Services {
+    pub(crate) fn new(network: &Network) -> Self {
+        let pools = Pools {
+            addresses: addresses::pool(&network.service_cidr),
+            ports: ports::pool(network.node_ports),
+        };
+        Self { pools: Mutex::new(pools), loaded: OnceCell::new() }
+    }
+
+    /// The sets, read from the store before they are first used.
+    pub(crate) async fn pools(&self, objects: &Objects) -> Result<&Mutex<Pools>, Status> {
+        let load = || async {
+            let gvr = GroupVersionResource::new("", "v1", "services");
+            let stored = objects.list(&gvr, "").await?;
+            let mut pools = self.pools.lock();
+            for item in &stored {
+                pools.mark(&Held::by(item.tree().map_err(Status::internal)?));
+            }
+            Ok(())
+        };
+        self.loaded.get_or_try_init(load).await?;
+        Ok(&self.pools)
+    }
+
+    /// Gives back what a deleted service held.
+    pub(crate) fn release(&self, cx: &Cx<'_>, old: &Object) {
+        if is_service(cx) {
+            self.pools.lock().free(&Held::by(old));
+        }
+    }
+
+    /// The first address of the range, which belongs to the API itself.
+    pub(crate) fn first_address(server: &ApiServer) -> Option<IpAddr> {
+        addresses::first(&server.network.service_cidr)
+    }
+}
+
+/// Whether the request is about services.
+fn is_service(cx: &Cx<'_>) -> bool {
+    cx.resource.def.gvr.resource == "services" && cx.resource.def.gvr.group.is_empty()
+}
+
+impl Pools {
+    /// Notes what is held already; two services that hold the same are a fact to live with.
+    fn mark(&mut self, held: &Held) {
+        for address in &held.addresses {
+            self.addresses.take(addresses::number(*address));
+        }
+        for port in &held.ports {
+            self.ports.take(u128::from(*port));
+        }
+    }
+
+    fn free(&mut self, held: &Held) {
+        held.addresses.iter().for_each(|ip| self.addresses.free(addresses::number(*ip)));
+        held.ports.iter().for_each(|port| self.ports.free(u128::from(*port)));
+    }
+}
+
+impl Held {
+    /// What a service holds by its own words.
+    pub(crate) fn by(service: &Object) -> Self {
+        let all = service.at(&["spec", "clusterIPs"]).and_then(Json::as_array);
+        let texts = all.into_iter().flatten().filter_map(Json::as_str);
+        let addresses = texts.filter_map(|text| text.parse().ok()).collect();
+        let port = |port: &Json| port.get("nodePort").and_then(Json::as_u64);
+        let mut ports: Vec<u16> = service
+            .at(&["spec", "ports"])
+            .and_then(Json::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(port)
+            .chain(service.at(&["spec", "healthCheckNodePort"]).and_then(Json::as_u64))
+            .filter_map(|port| u16::try_from(port).ok().filter(|port| *port != 0))
+            .collect();
+        // TCP and UDP may share a number.
+        ports.sort_unstable();
+        ports.dedup();
+        Self { addresses, ports }
+    }
+
+    /// What of this `other` does not hold.
+    pub(crate) fn minus(&self, other: &Self) -> Self {
+        let addresses = self.addresses.iter().filter(|ip| !other.addresses.contains(ip));
+        let ports = self.ports.iter().filter(|port| !other.ports.contains(port));
+        Self { addresses: addresses.copied().collect(), ports: ports.copied().collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_service_holds_what_its_spec_names() {
+        let service: Object = serde_json::from_value(json!({"spec": {
+            "clusterIPs": ["10.0.0.5", "None"],
+            "ports": [{"nodePort": 30002}, {"nodePort": 30001}, {"nodePort": 30001}, {"port": 1}],
+            "healthCheckNodePort": 30003,
+        }}))
+        .unwrap();
+        let held = Held::by(&service);
+        assert_eq!(held.addresses, ["10.0.0.5".parse::<IpAddr>().unwrap()]);
+        assert_eq!(held.ports, [30001, 30002, 30003]);
+        let less = Held { ports: vec![30002], ..Held::default() };
+        assert_eq!(held.minus(&less).ports, [30001, 30003]);
+    }
+}

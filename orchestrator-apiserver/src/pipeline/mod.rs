@@ -7,19 +7,28 @@ mod route;
 
 pub(crate) use cx::Cx;
 
-use orchestrator_core::{ApiRequest, ApiResponse, Status};
+use std::mem;
+
+use orchestrator_core::{ApiRequest, ApiResponse, Status, Verb};
 
 use crate::server::ApiServer;
 use crate::{rest, subresource};
 
 /// Answers one request.
-pub(crate) async fn run(server: &ApiServer, request: ApiRequest) -> Result<ApiResponse, Status> {
+pub(crate) async fn run(
+    server: &ApiServer,
+    mut request: ApiRequest,
+) -> Result<ApiResponse, Status> {
     authorize::check(server, &request).await?;
     let resource = route::resolve(server, &request)?;
+    if matches!(request.verb, Verb::Delete | Verb::DeleteCollection) {
+        rest::delete_options::take(&mut request)?;
+    }
+    let body = mem::take(&mut request.body);
     let cx = Cx::new(server, resource, request);
     let body = match cx.request.subresource.is_empty() {
-        true => rest::answer(&cx).await?,
-        false => subresource::answer(&cx).await?,
+        true => rest::answer(&cx, body).await?,
+        false => subresource::answer(&cx, body).await?,
     };
     Ok(ApiResponse { warnings: cx.into_warnings(), body })
 }

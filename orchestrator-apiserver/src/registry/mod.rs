@@ -4,13 +4,15 @@
 //! and go); a request takes the definition it found at its begin through to its end.
 
 mod convert;
+mod leases;
 mod objects;
 mod stored;
 
 pub use objects::Objects;
 pub use stored::Stored;
 
-pub(crate) use objects::Replaced;
+pub(crate) use leases::Leases;
+pub(crate) use objects::{Replaced, failed, too_large_revision};
 
 use std::sync::Arc;
 

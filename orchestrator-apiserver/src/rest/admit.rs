@@ -1,0 +1,65 @@
+//! The admission chain, as the verbs call it.
+
+use orchestrator_core::Status;
+use orchestrator_core::object::Object;
+
+use crate::admission::{self, AdmissionRequest, Operation};
+use crate::pipeline::Cx;
+
+/// Runs the mutating half of the chain over `object`; what it became.
+pub(crate) async fn mutate(
+    cx: &Cx<'_>,
+    operation: Operation,
+    object: Object,
+    old: Option<&Object>,
+) -> Result<Object, Status> {
+    let mut request = request(cx, operation, object, old);
+    admission::mutate(&cx.server.admission, &mut request).await?;
+    Ok(request.object)
+}
+
+/// Runs the validating half of the chain over `object`, which comes back as it was.
+pub(crate) async fn validate(
+    cx: &Cx<'_>,
+    operation: Operation,
+    object: Object,
+    old: Option<&Object>,
+) -> Result<Object, Status> {
+    let request = request(cx, operation, object, old);
+    admission::validate(&cx.server.admission, &request).await?;
+    Ok(request.object)
+}
+
+/// Asks the whole chain about a deletion of `old`.
+pub(crate) async fn delete(cx: &Cx<'_>, old: &Object) -> Result<(), Status> {
+    let gone = mutate(cx, Operation::Delete, Object::default(), Some(old)).await?;
+    validate(cx, Operation::Delete, gone, Some(old)).await?;
+    Ok(())
+}
+
+fn request<'a>(
+    cx: &'a Cx<'_>,
+    operation: Operation,
+    object: Object,
+    old: Option<&'a Object>,
+) -> AdmissionRequest<'a> {
+    // A collection's deletion names no object, but each deletion is of one.
+    let name = match (cx.request.name.as_str(), old) {
+        ("", Some(old)) => old.name(),
+        (name, _) => name,
+    };
+    AdmissionRequest {
+        operation,
+        resource: &cx.resource,
+        subresource: &cx.request.subresource,
+        namespace: &cx.request.namespace,
+        name,
+        user: &cx.request.user,
+        options: &cx.request.options,
+        object,
+        old,
+        objects: &cx.server.objects,
+        env: &cx.server.env,
+        warnings: &cx.warnings,
+    }
+}

@@ -1,0 +1,101 @@
+//! `create`: makes an object.
+
+use std::sync::Arc;
+
+use orchestrator_core::object::Object;
+use orchestrator_core::request::Body;
+use orchestrator_core::service::ResponseBody;
+use orchestrator_core::value::Item;
+use orchestrator_core::{Json, Status};
+
+use super::{admit, body, managed, metadata, options};
+use crate::admission::Operation;
+use crate::alloc::Reservation;
+use crate::pipeline::Cx;
+
+/// How many generated names are tried before the request fails.
+const MAX_NAMES: usize = 8;
+
+/// Makes the object of the body.
+pub(crate) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Status> {
+    options::check_create(&cx.request.options)?;
+    let mut object = body::object(cx, body)?;
+    metadata::place(cx, &mut object)?;
+    managed::created(cx, &mut object)?;
+    let item = make(cx, object).await?;
+    Ok(ResponseBody::Object { code: 201, item, def: Some(Arc::clone(&cx.resource.def)) })
+}
+
+/// Takes a decoded and defaulted object through admission and validation into the store.
+pub(crate) async fn make(cx: &Cx<'_>, object: Object) -> Result<Item, Status> {
+    let mut object = admit::mutate(cx, Operation::Create, object, None).await?;
+    let wanted = object.meta_mut().remove("resourceVersion");
+    if wanted.as_ref().and_then(Json::as_str).is_some_and(|text| text != "0")
+        && !cx.request.options.is_dry_run()
+    {
+        let why = "resourceVersion should not be set on objects to be created";
+        return Err(Status::new(500, "", why));
+    }
+    metadata::begin(cx, &mut object);
+    let generated = name(cx, &mut object).await?;
+    let strategy = &cx.resource.def.strategy;
+    strategy.prepare(&mut object, None, cx.change());
+    check(cx, &object)?;
+    let reservation = Reservation::for_write(cx, &mut object, None).await?;
+    let object = admit::validate(cx, Operation::Create, object, None).await?;
+    strategy.warnings(&object, None, cx.change()).into_iter().for_each(|text| cx.warn(text));
+    let item = put(cx, object, generated).await?;
+    reservation.keep();
+    Ok(item)
+}
+
+/// Gives the object a name that is free, where it asks for one; whether it did.
+async fn name(cx: &Cx<'_>, object: &mut Object) -> Result<bool, Status> {
+    for _ in 0..MAX_NAMES {
+        let Some(name) = metadata::generated_name(cx, object) else { return Ok(false) };
+        let key = cx.resource.key(&cx.request.namespace, &name);
+        if cx.server.objects.read(key).await?.is_none() {
+            object.set_meta("name", name);
+            return Ok(true);
+        }
+    }
+    Err(exists(cx, object.generate_name(), true))
+}
+
+fn check(cx: &Cx<'_>, object: &Object) -> Result<(), Status> {
+    let errors = cx.resource.def.strategy.validate(object, None, cx.change());
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(Status::invalid(&cx.resource.group_kind, object.name(), &errors))
+}
+
+async fn put(cx: &Cx<'_>, object: Object, generated: bool) -> Result<Item, Status> {
+    let name = object.name().to_owned();
+    let key = cx.resource.key(&cx.request.namespace, &name);
+    let objects = &cx.server.objects;
+    if cx.request.options.is_dry_run() {
+        return match objects.read(key).await? {
+            Some(_) => Err(exists(cx, &name, generated)),
+            None => Ok(Item::unstored(object)),
+        };
+    }
+    let value = cx.resource.to_stored(object)?;
+    let lease = cx.server.leases.lease(cx.resource.def.storage.ttl_s).await?;
+    match objects.create(key, value.clone(), lease).await? {
+        Some(revision) => cx.resource.present(Item::new(value, revision)),
+        None => Err(exists(cx, &name, generated)),
+    }
+}
+
+/// 409: the name is taken; where the server chose it, the client may just try again.
+fn exists(cx: &Cx<'_>, name: &str, generated: bool) -> Status {
+    let mut status = Status::already_exists(&cx.resource.group_resource, name);
+    if generated {
+        status
+            .message
+            .push_str(", the server was not able to generate a unique name for the object");
+        status.details.retry_after_s = Some(1);
+    }
+    status
+}

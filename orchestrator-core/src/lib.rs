@@ -7,7 +7,7 @@
 //! a part of the system implements one of these traits. Start at [`Object`] for data,
 //! [`ApiRequest`] for what is asked of the API, [`Status`] for what goes wrong.
 
-// pub mod apply;
+pub mod apply;
 pub mod controller;
 pub mod env;
 pub mod field;

@@ -1,0 +1,57 @@
+//! The annotation of client-side apply, which kubectl's server-side apply takes over.
+//!
+//! A first server-side apply by kubectl may change the fields that its client-side apply wrote
+//! before, and later ones keep the annotation up to date for clients that still read it.
+
+use super::claim::claim;
+use super::compare::compare;
+use super::fields;
+use super::walk::Place;
+use crate::Json;
+use crate::object::Map;
+use crate::schema::decode;
+
+/// The manager for which the annotation is kept.
+pub(super) const KUBECTL: &str = "kubectl";
+
+const ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Annotations beyond this size are refused, so a configuration that is larger is not kept.
+const MAX_BYTES: usize = 256 * 1024;
+
+fn annotation(object: &Json) -> Option<&str> {
+    object.get("metadata")?.get("annotations")?.get(ANNOTATION)?.as_str()
+}
+
+/// The fields that the annotation of `live` claims and that still have the value it gives.
+pub(super) fn claimed(place: Place<'_>, live: &Json) -> Option<Map> {
+    let last = decode::untyped(annotation(live)?.as_bytes()).ok()?.value;
+    let difference = compare(place, Some(&last), live);
+    let mut claimed = claim(place, &last);
+    for changed in [&difference.modified, &difference.added, &difference.removed] {
+        fields::subtract(&mut claimed, changed);
+    }
+    Some(claimed)
+}
+
+/// Writes what kubectl applied into the annotation of `object`, if it has one.
+pub(super) fn update(object: &mut Json, applied: &Json) {
+    if annotation(object).is_none_or(str::is_empty) {
+        return;
+    }
+    let mut applied = applied.clone();
+    if let Some(annotations) = annotations(&mut applied) {
+        annotations.remove(ANNOTATION);
+    }
+    let text = format!("{applied}\n");
+    let Some(annotations) = annotations(object) else { return };
+    if text.len() > MAX_BYTES {
+        annotations.remove(ANNOTATION);
+    } else {
+        annotations.insert(ANNOTATION.to_owned(), Json::String(text));
+    }
+}
+
+fn annotations(object: &mut Json) -> Option<&mut Map> {
+    object.get_mut("metadata")?.get_mut("annotations")?.as_object_mut()
+}

@@ -1,0 +1,53 @@
+//! Commands: everything that changes the state machine, as data that an engine can order,
+//! agree on and keep.
+
+use std::time::Duration;
+
+use orchestrator_core::store::{LeaseInfo, LeaseOp, Revision, StoreError, Txn, TxnResponse};
+
+use super::Mvcc;
+
+/// One change, or attempt at one.
+///
+/// The same commands at the same times make the same state, answers and events.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Command {
+    /// A transaction.
+    Txn(Txn),
+    /// A request about leases.
+    Lease(LeaseOp),
+    /// Ends the leases that are over; each takes a revision if keys end with it.
+    Expire,
+    /// Forgets what is older than the revision.
+    Compact(Revision),
+}
+
+/// What a command answers.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Applied {
+    /// What a transaction did.
+    Txn(TxnResponse),
+    /// The leases concerned.
+    Leases(Vec<LeaseInfo>),
+    /// Nothing to tell.
+    Done,
+}
+
+impl Mvcc {
+    /// Applies `command` at `at`, counted from the store's own start.
+    ///
+    /// The events are those of the revisions that are new afterwards: [`Mvcc::events`].
+    ///
+    /// # Errors
+    /// The command was refused; nothing has changed.
+    pub fn apply(&mut self, command: Command, at: Duration) -> Result<Applied, StoreError> {
+        match command {
+            Command::Txn(txn) => self.txn(txn).map(Applied::Txn),
+            Command::Lease(op) => self.lease(op, at).map(Applied::Leases),
+            Command::Expire => Ok(Applied::Leases(self.expire(at))),
+            Command::Compact(revision) => self.compact(revision).map(|()| Applied::Done),
+        }
+    }
+}

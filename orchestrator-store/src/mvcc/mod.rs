@@ -1,0 +1,267 @@
+//! The state machine under every engine: one versioned map and the log of its changes.
+//!
+//! [`Mvcc`] is synchronous and knows no clock, no task and no lock: [commands](Command) go in,
+//! each with its time, answers and events come out, and equal commands give equal results. An
+//! engine only decides how commands reach it.
+//!
+//! The map is persistent (structure is shared between versions), so a [`Snapshot`] that is read
+//! outside the engine's lock, a [fork](Mvcc::fork) and a kept root cost a pointer. Not every
+//! revision keeps its root, for that would make each write copy its path: see `checkpoints`.
+//! The log holds one commit per revision. What is older than the floor, by an explicit
+//! compaction or because of the [`Limits`], answers `Compacted`.
+
+mod check;
+mod checkpoints;
+mod command;
+mod compare;
+mod lease;
+mod limits;
+mod log;
+mod root;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+mod txn;
+
+pub use command::{Applied, Command};
+pub use lease::Leases;
+pub use limits::Limits;
+pub use snapshot::Snapshot;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use orchestrator_core::store::{
+    Event, KeyRange, LeaseId, LeaseInfo, LeaseOp, Range, RangeResponse, Revision, StoreError,
+    StoreStatus,
+};
+use orchestrator_core::value::Value;
+use smallvec::SmallVec;
+
+use checkpoints::Checkpoints;
+use log::Log;
+use root::Root;
+
+/// The revision of a store in which nothing was written.
+const FIRST_REVISION: Revision = Revision::new(1);
+
+/// The versioned map, its log and its leases.
+#[derive(Clone, Debug)]
+pub struct Mvcc {
+    limits: Limits,
+    revision: Revision,
+    /// The oldest revision that can be read.
+    floor: Revision,
+    root: Root,
+    log: Log,
+    checkpoints: Checkpoints,
+    leases: Leases,
+    /// The empty value of every deletion.
+    tombstone: Value,
+}
+
+impl Mvcc {
+    /// An empty store.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            revision: FIRST_REVISION,
+            floor: FIRST_REVISION,
+            root: Root::default(),
+            log: Log::new(FIRST_REVISION.next()),
+            checkpoints: Checkpoints::default(),
+            leases: Leases::default(),
+            tombstone: Value::from_bytes(&b""[..]),
+        }
+    }
+
+    /// The newest revision.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The oldest revision that can be read; watches can start from it.
+    pub fn floor(&self) -> Revision {
+        self.floor
+    }
+
+    /// The leases.
+    pub fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
+    /// The events of `revision`, in the order of the writes; `None` where it is not kept.
+    pub fn events(&self, revision: Revision) -> Option<&Arc<[Arc<Event>]>> {
+        self.log.get(revision)
+    }
+
+    /// Reads keys at one revision.
+    ///
+    /// # Errors
+    /// [`Compacted`](StoreError::Compacted), [`Future`](StoreError::Future),
+    /// [`Invalid`](StoreError::Invalid).
+    pub fn range(&self, range: &Range) -> Result<RangeResponse, StoreError> {
+        let Range { keys, revision, limit, count_only } = range;
+        check::range(keys)?;
+        if revision.is_zero() || *revision == self.revision {
+            return Ok(self.root.range(keys, *limit, *count_only, self.revision));
+        }
+        Ok(self.snapshot(*revision)?.range(keys, *limit, *count_only))
+    }
+
+    /// All keys at `revision`, or at the newest where it is zero, to be read elsewhere.
+    ///
+    /// # Errors
+    /// [`Compacted`](StoreError::Compacted), [`Future`](StoreError::Future).
+    pub fn snapshot(&self, revision: Revision) -> Result<Snapshot, StoreError> {
+        if revision.is_zero() {
+            return Ok(self.rewound(&self.root, self.revision));
+        }
+        self.check_revision(revision)?;
+        Ok(self.rewound(&self.root, revision))
+    }
+
+    /// Keeps a rewound snapshot's root, so that reading its revision again costs nothing.
+    ///
+    /// A few dozen are kept, those pinned last.
+    pub fn pin(&mut self, snapshot: &Snapshot) {
+        if let Some(root) = snapshot.rewound_root()
+            && snapshot.revision() >= self.floor
+        {
+            self.checkpoints.pin(snapshot.revision(), root);
+        }
+    }
+
+    /// A copy that goes its own way from here; costs a few pointers.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        self.clone()
+    }
+
+    /// A copy as the store was at `revision`, which goes its own way from there.
+    ///
+    /// Leases have no history: those that there are now are taken over as they are, with the
+    /// keys that they had then. A key whose lease has ended since keeps its number and no longer
+    /// ends with it.
+    ///
+    /// # Errors
+    /// [`Compacted`](StoreError::Compacted), [`Future`](StoreError::Future).
+    pub fn fork_at(&self, revision: Revision) -> Result<Self, StoreError> {
+        let root = self.snapshot(revision)?.into_root();
+        let mut fork = self.fork();
+        let newer = (revision.get() + 1..=self.revision.get()).rev();
+        for event in newer.filter_map(|rev| self.log.get(Revision::new(rev))).flat_map(|c| c.iter())
+        {
+            fork.leases.detach(event.kv.lease, event.kv.key.as_bytes());
+            if let Some(prev) = &event.prev {
+                fork.leases.attach(prev.lease, &prev.key);
+            }
+        }
+        fork.log.truncate_after(revision);
+        fork.checkpoints.truncate_after(revision);
+        fork.root = root;
+        fork.revision = revision;
+        Ok(fork)
+    }
+
+    /// Makes, keeps, ends or tells of leases.
+    ///
+    /// # Errors
+    /// [`LeaseNotFound`](StoreError::LeaseNotFound), [`LeaseExists`](StoreError::LeaseExists),
+    /// [`Invalid`](StoreError::Invalid) for a time to live of zero or beyond the limit,
+    /// [`NoSpace`](StoreError::NoSpace) for too many.
+    pub fn lease(&mut self, op: LeaseOp, at: Duration) -> Result<Vec<LeaseInfo>, StoreError> {
+        let one = match op {
+            LeaseOp::Grant { id, ttl } => self.leases.grant(id, ttl, at, self.limits.leases)?,
+            LeaseOp::KeepAlive(id) => self.leases.keep_alive(id, at)?,
+            LeaseOp::Revoke(id) => self.end_lease(id, at)?,
+            LeaseOp::Describe(id) => self.leases.describe(id, at)?,
+            LeaseOp::List => return Ok(self.leases.list(at)),
+            _ => return Err(StoreError::Invalid("unknown request about leases")),
+        };
+        Ok(vec![one])
+    }
+
+    /// Ends the leases that are over at `at`, in the order of their deadlines.
+    pub fn expire(&mut self, at: Duration) -> Vec<LeaseInfo> {
+        let mut ended = Vec::new();
+        while let Some(id) = self.leases.expired(at) {
+            ended.extend(self.end_lease(id, at));
+        }
+        ended
+    }
+
+    /// Forgets what is older than `revision`, which itself can still be read.
+    ///
+    /// # Errors
+    /// [`Compacted`](StoreError::Compacted) if that was done before,
+    /// [`Future`](StoreError::Future).
+    pub fn compact(&mut self, revision: Revision) -> Result<(), StoreError> {
+        if revision <= self.floor {
+            return Err(StoreError::Compacted { wanted: revision, oldest: self.floor });
+        }
+        self.check_revision(revision)?;
+        self.log.drop_before(revision);
+        self.raise_floor(revision);
+        Ok(())
+    }
+
+    /// Tells how the store is, under the name of `engine`.
+    pub fn status(&self, engine: &'static str) -> StoreStatus {
+        StoreStatus {
+            revision: self.revision,
+            compacted: self.floor,
+            keys: self.root.len() as u64,
+            bytes: self.root.bytes() + self.log.bytes(),
+            engine,
+        }
+    }
+
+    fn end_lease(&mut self, id: LeaseId, at: Duration) -> Result<LeaseInfo, StoreError> {
+        let ended = self.leases.remove(id, at)?;
+        self.delete_all(ended.keys.iter().cloned().map(KeyRange::key));
+        Ok(ended)
+    }
+
+    fn check_revision(&self, revision: Revision) -> Result<(), StoreError> {
+        if revision < self.floor {
+            return Err(StoreError::Compacted { wanted: revision, oldest: self.floor });
+        }
+        if revision > self.revision {
+            return Err(StoreError::Future { wanted: revision, newest: self.revision });
+        }
+        Ok(())
+    }
+
+    /// The view of `revision`, which is kept, where `newest` is the newest committed root.
+    fn rewound(&self, newest: &Root, revision: Revision) -> Snapshot {
+        let (base, root) = match self.checkpoints.at_or_after(revision) {
+            Some((base, root)) if revision < self.revision => (*base, root),
+            _ => (self.revision, newest),
+        };
+        let newer = (revision.get() + 1..=base.get()).rev().map(Revision::new);
+        let undo = newer.filter_map(|revision| self.log.get(revision).cloned()).collect();
+        Snapshot::new(revision, self.revision, root.clone(), undo)
+    }
+
+    /// Makes `events` the next revision, unless there are none.
+    fn commit(&mut self, events: SmallVec<[Arc<Event>; 1]>) {
+        if events.is_empty() {
+            return;
+        }
+        self.revision = self.revision.next();
+        self.checkpoints.note(self.revision, events.len(), &self.root);
+        self.log.push(events.into_iter().collect());
+        self.log.trim(&self.limits);
+        // The floor's own commit is kept; the first revision has none.
+        let oldest = self.log.first();
+        if oldest > self.floor.max(FIRST_REVISION.next()) {
+            self.raise_floor(oldest);
+        }
+    }
+
+    fn raise_floor(&mut self, floor: Revision) {
+        self.floor = floor;
+        self.checkpoints.drop_before(floor);
+    }
+}

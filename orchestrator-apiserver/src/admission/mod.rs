@@ -4,9 +4,34 @@
 //! after defaulting and validation, each may refuse it. The steps that are on by default are in
 //! this folder, one file each, in one shape; [`builtin`] lists them in their order.
 
+mod certificate_subject;
+mod default_ingress_class;
+mod default_storage_class;
+mod default_toleration_seconds;
+mod limit_ranger;
+mod namespace_lifecycle;
+mod pod;
+mod priority;
 mod request;
+mod runtime_class;
+mod service_account;
+mod storage_in_use;
+mod taint_nodes;
+mod volume_resize;
 
+pub use certificate_subject::CertificateSubjectRestriction;
+pub use default_ingress_class::DefaultIngressClass;
+pub use default_storage_class::DefaultStorageClass;
+pub use default_toleration_seconds::DefaultTolerationSeconds;
+pub use limit_ranger::LimitRanger;
+pub use namespace_lifecycle::NamespaceLifecycle;
+pub use priority::Priority;
 pub use request::{AdmissionRequest, Operation};
+pub use runtime_class::RuntimeClass;
+pub use service_account::ServiceAccount;
+pub use storage_in_use::StorageObjectInUseProtection;
+pub use taint_nodes::TaintNodesByCondition;
+pub use volume_resize::PersistentVolumeClaimResize;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,11 +42,12 @@ use orchestrator_core::Status;
 /// One step of the admission chain.
 ///
 /// # Contract
-/// - [`mutate`](Self::mutate) sees the object after defaulting and may change it; the server
-///   defaults and validates what comes out.
+/// - [`mutate`](Self::mutate) sees the object after defaulting and may change it; what comes out
+///   is validated, not defaulted again.
 /// - [`validate`](Self::validate) sees the object as it will be stored and may refuse it.
 /// - Both may run more than once for one request: an update is tried again when the object
 ///   changed meanwhile. Neither leaves a trace for a dry run.
+/// - For a deletion the object is empty, and the object to be deleted is the old one.
 #[async_trait]
 pub trait Admission: fmt::Debug + Send + Sync + 'static {
     /// The name, as in `NamespaceLifecycle`.
@@ -51,7 +77,20 @@ pub trait Admission: fmt::Debug + Send + Sync + 'static {
 
 /// The steps that are on by default, in their order.
 pub fn builtin() -> Vec<Arc<dyn Admission>> {
-    Vec::new()
+    vec![
+        Arc::new(NamespaceLifecycle),
+        Arc::new(LimitRanger),
+        Arc::new(ServiceAccount),
+        Arc::new(TaintNodesByCondition),
+        Arc::new(Priority),
+        Arc::new(DefaultTolerationSeconds),
+        Arc::new(DefaultStorageClass),
+        Arc::new(StorageObjectInUseProtection),
+        Arc::new(PersistentVolumeClaimResize),
+        Arc::new(RuntimeClass),
+        Arc::new(CertificateSubjectRestriction),
+        Arc::new(DefaultIngressClass),
+    ]
 }
 
 /// Runs the mutating half of the chain.
@@ -85,4 +124,13 @@ mod tests {
     use super::*;
 
     fn _dyn_compatible(_: &dyn Admission) {}
+
+    #[test]
+    fn every_step_has_a_name_of_its_own() {
+        let mut names: Vec<_> = builtin().iter().map(|step| step.name()).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
 }

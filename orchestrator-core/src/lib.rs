@@ -11,6 +11,9 @@ pub mod apply;
 pub mod controller;
 pub mod env;
 pub mod field;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod node;
 pub mod object;
 pub mod patch;

@@ -1,0 +1,211 @@
+//! Fuzz targets: plain functions from bytes, one per parser or engine that sees foreign input.
+//!
+//! A target must neither panic nor hang, and checks what holds for all input: what is accepted
+//! prints and reads back the same, what is decoded decodes again to itself. The tests below run
+//! each on mutated seeds for a moment; `cargo xtask fuzz` runs them for as long as one likes.
+
+use crate::Json;
+use crate::apply::{FieldManager, Write};
+use crate::object::Map;
+use crate::patch::json::JsonPatch;
+use crate::patch::{merge, strategic};
+use crate::quantity::Quantity;
+use crate::schema::{Definition, Schema, decode};
+use crate::selector::{FieldSelector, LabelSelector};
+
+/// A fuzz target.
+pub type Target = fn(&[u8]);
+
+/// All targets by name, each with inputs to start from.
+pub const TARGETS: [(&str, Target, &[&str]); 9] = [
+    ("quantity", fuzz_quantity, &["1.5Gi", "100m", "-1e-3", "12E6", "0.0000001n"]),
+    ("label_selector", fuzz_label_selector, &["a in (b, c),!d", "a=b,x.io/y!=z,n>5", "k notin ()"]),
+    ("field_selector", fuzz_field_selector, &[r"a.b=c\,d,e!=f", "metadata.name==x"]),
+    ("json", fuzz_json, &[r#"{"apiVersion":"v1","kind":"Pod","a":[1,-2.5e3,{"b":null}],"a":"é"}"#]),
+    ("decode", fuzz_decode, OBJECTS),
+    (
+        "json_patch",
+        fuzz_json_patch,
+        &[
+            r#"[{"op":"add","path":"/spec/containers/-","value":{"name":"x"}},{"op":"move","from":"/spec/containers/0","path":"/metadata/a~1b"}]"#,
+            r#"[{"op":"copy","from":"/spec","path":"/spec/x"},{"op":"test","path":"/spec/x","value":null},{"op":"remove","path":"/spec/containers/-1"}]"#,
+        ],
+    ),
+    ("merge_patch", fuzz_merge_patch, OBJECTS),
+    (
+        "strategic_patch",
+        fuzz_strategic_patch,
+        &[
+            r#"{"spec":{"$setElementOrder/containers":[{"name":"b"},{"name":"a"}],"containers":[{"name":"a","image":"x"},{"name":"c","$patch":"delete"}]}}"#,
+            r#"{"metadata":{"labels":{"$patch":"replace","a":"b"},"$deleteFromPrimitiveList/finalizers":["f"]},"spec":{"volumes":[{"name":"v","$retainKeys":["name"]}]}}"#,
+        ],
+    ),
+    ("apply", fuzz_apply, OBJECTS),
+];
+
+const OBJECTS: &[&str] = &[
+    r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","finalizers":["f"],"labels":{"a":"b"}},"spec":{"containers":[{"name":"a","ports":[{"containerPort":80,"protocol":"TCP"}],"resources":{"limits":{"cpu":"1500m"}}}]}}"#,
+    r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","creationTimestamp":"2020-01-02T03:04:05Z","managedFields":[{"manager":"m","operation":"Update","apiVersion":"v1","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:containers":{"k:{\"name\":\"a\"}":{".":{}}}}}}]},"spec":{"containers":[{"name":"b"},{"name":"a","image":"i"}],"tolerations":[]}}"#,
+];
+
+/// The object that patches and applies start from.
+fn live() -> Json {
+    serde_json::from_str(OBJECTS[1]).expect("a constant")
+}
+
+fn pod() -> (&'static Schema, &'static Definition) {
+    let schema = Schema::builtin();
+    (schema, schema.kind("", "v1", "Pod").expect("the table has Pod"))
+}
+
+/// Reads a quantity.
+pub fn fuzz_quantity(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(quantity) = text.parse::<Quantity>() {
+        let again: Quantity = quantity.to_string().parse().expect("the canonical form is read");
+        assert_eq!(again, quantity, "{text:?}");
+        let _ = (quantity.value(), quantity.milli_value(), quantity + again - again);
+    }
+}
+
+/// Parses a label selector.
+pub fn fuzz_label_selector(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(selector) = text.parse::<LabelSelector>() {
+        let again = selector.to_string().parse::<LabelSelector>();
+        assert_eq!(again.as_ref(), Ok(&selector), "{text:?}");
+        selector.matches_with(|_| Some("7"));
+    }
+}
+
+/// Parses a field selector.
+pub fn fuzz_field_selector(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(selector) = text.parse::<FieldSelector>() {
+        let printed = selector.to_string();
+        let again = printed.parse::<FieldSelector>().expect("the printed form is read");
+        assert_eq!(again.to_string(), printed, "{text:?}");
+    }
+}
+
+/// Reads any JSON.
+pub fn fuzz_json(data: &[u8]) {
+    let _ = decode::type_meta(data);
+    if let Ok(decoded) = decode::untyped(data) {
+        let again = decode::untyped(decoded.value.to_string().as_bytes()).expect("it was JSON");
+        assert_eq!((again.value, again.problems), (decoded.value, Vec::new()));
+    }
+}
+
+/// Decodes an object of a kind that the first byte chooses.
+pub fn fuzz_decode(data: &[u8]) {
+    let (schema, pod) = pod();
+    let index = usize::from(data.first().copied().unwrap_or_default());
+    let kinds = || schema.definitions().filter(|definition| !definition.kinds.is_empty());
+    for definition in [Some(pod), kinds().nth(index)].into_iter().flatten() {
+        let Ok(decoded) = decode::from_slice(schema, definition, data) else { continue };
+        let again = decode::from_json(schema, definition, decoded.value.clone());
+        let again = again.expect("what was decoded decodes");
+        assert_eq!((again.value, again.problems), (decoded.value, Vec::new()));
+    }
+}
+
+/// Reads and applies a JSON patch.
+pub fn fuzz_json_patch(data: &[u8]) {
+    if let Ok(patch) = JsonPatch::parse(data) {
+        let _ = patch.apply(&mut live());
+    }
+}
+
+/// Reads and applies a merge patch, twice.
+pub fn fuzz_merge_patch(data: &[u8]) {
+    let Ok(patch) = merge::parse(data) else { return };
+    let mut once = as_map(live());
+    merge::apply(&mut once, patch.clone());
+    let mut twice = once.clone();
+    merge::apply(&mut twice, patch);
+    assert_eq!(once, twice);
+}
+
+/// Reads and applies a strategic merge patch.
+pub fn fuzz_strategic_patch(data: &[u8]) {
+    let (schema, pod) = pod();
+    let Ok(patch) = strategic::parse(data) else { return };
+    let _ = strategic::apply(schema, pod, as_map(live()), patch);
+}
+
+/// Tracks a foreign object as an update and as an apply.
+pub fn fuzz_apply(data: &[u8]) {
+    let (schema, definition) = pod();
+    let Ok(decoded) = decode::untyped(data) else { return };
+    let fields = FieldManager { schema, definition, reset_fields: None };
+    let write = |manager| Write { manager, api_version: "v1", subresource: "", now: "t" };
+    let mut created = decoded.value.clone();
+    if created.is_object() {
+        fields.update(None, &mut created, &write("m"));
+        fields.update(Some(&live()), &mut created, &write("m"));
+    }
+    for force in [false, true] {
+        let Ok(applied) = fields.apply(Some(&live()), &decoded.value, &write("a"), force) else {
+            continue;
+        };
+        let again = fields.apply(Some(&applied.object), &decoded.value, &write("a"), force);
+        let again = again.expect("what was applied applies again");
+        assert!(!again.changed, "{} is not {}", again.object, applied.object);
+    }
+}
+
+fn as_map(value: Json) -> Map {
+    match value {
+        Json::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A change to an input: cut `cut` bytes out at `place` and put `insert` there.
+    fn edit() -> impl Strategy<Value = (usize, usize, Vec<u8>)> {
+        let piece = prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..4),
+            prop::sample::select(vec![
+                "null", "[]", "{}", "\"\"", "1e9", "$patch", ":", ",", "a", "-1"
+            ])
+            .prop_map(|text| text.as_bytes().to_vec()),
+        ];
+        (0..400_usize, 0..12_usize, piece)
+    }
+
+    fn mutate(seed: &str, edits: &[(usize, usize, Vec<u8>)]) -> Vec<u8> {
+        let mut bytes = seed.as_bytes().to_vec();
+        for (place, cut, insert) in edits {
+            let start = place % (bytes.len() + 1);
+            let end = (start + cut).min(bytes.len());
+            bytes.splice(start..end, insert.iter().copied());
+        }
+        bytes
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+
+        #[test]
+        fn no_target_breaks_on_mutated_input(seed in any::<prop::sample::Index>(),
+            edits in prop::collection::vec(edit(), 0..4)) {
+            for (_, target, seeds) in TARGETS {
+                target(&mutate(seeds[seed.index(seeds.len())], &edits));
+            }
+        }
+
+        #[test]
+        fn no_target_breaks_on_random_input(data in prop::collection::vec(any::<u8>(), 0..64)) {
+            for (_, target, _) in TARGETS {
+                target(&data);
+            }
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The crate through its public face: recorded transcripts, and fixtures of every
+//! kind.
+
+mod fixtures;
+mod shared;
+mod transcripts;

@@ -1,1 +1,5 @@
 //! Conformance suites for every trait, and tools for simulation
+
+pub mod runtime;
+
+pub mod proxy;

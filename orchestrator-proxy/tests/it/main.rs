@@ -1,0 +1,4 @@
+//! The proxies through their public face, with real sockets on loopback addresses.
+
+mod conformance;
+mod userspace;

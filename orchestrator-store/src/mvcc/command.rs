@@ -17,7 +17,7 @@ pub enum Command {
     Txn(Txn),
     /// A request about leases.
     Lease(LeaseOp),
-    /// Ends the leases that are over; each takes a revision if keys end with it.
+    /// Ends the first lease that is over; an engine repeats it until none is.
     Expire,
     /// Forgets what is older than the revision.
     Compact(Revision),
@@ -38,7 +38,7 @@ pub enum Applied {
 impl Mvcc {
     /// Applies `command` at `at`, counted from the store's own start.
     ///
-    /// The events are those of the revisions that are new afterwards: [`Mvcc::events`].
+    /// A command makes one revision at most; [`Mvcc::events`] then tells its events.
     ///
     /// # Errors
     /// The command was refused; nothing has changed.
@@ -46,7 +46,7 @@ impl Mvcc {
         match command {
             Command::Txn(txn) => self.txn(txn).map(Applied::Txn),
             Command::Lease(op) => self.lease(op, at).map(Applied::Leases),
-            Command::Expire => Ok(Applied::Leases(self.expire(at))),
+            Command::Expire => Ok(Applied::Leases(self.expire(at).into_iter().collect())),
             Command::Compact(revision) => self.compact(revision).map(|()| Applied::Done),
         }
     }

@@ -109,6 +109,14 @@ impl Mvcc {
         Ok(self.snapshot(*revision)?.range(keys, *limit, *count_only))
     }
 
+    /// Whether `keys` can be asked for.
+    ///
+    /// # Errors
+    /// [`Invalid`](StoreError::Invalid): a key is empty or too long.
+    pub fn check_keys(&self, keys: &KeyRange) -> Result<(), StoreError> {
+        check::range(keys)
+    }
+
     /// All keys at `revision`, or at the newest where it is zero, to be read elsewhere.
     ///
     /// # Errors
@@ -182,13 +190,12 @@ impl Mvcc {
         Ok(vec![one])
     }
 
-    /// Ends the leases that are over at `at`, in the order of their deadlines.
-    pub fn expire(&mut self, at: Duration) -> Vec<LeaseInfo> {
-        let mut ended = Vec::new();
-        while let Some(id) = self.leases.expired(at) {
-            ended.extend(self.end_lease(id, at));
-        }
-        ended
+    /// Ends the first of the leases that are over at `at`; the earliest deadline comes first.
+    ///
+    /// One lease, so that no command makes more than one revision.
+    pub fn expire(&mut self, at: Duration) -> Option<LeaseInfo> {
+        let id = self.leases.expired(at)?;
+        self.end_lease(id, at).ok()
     }
 
     /// Forgets what is older than `revision`, which itself can still be read.

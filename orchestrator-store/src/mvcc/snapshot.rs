@@ -16,12 +16,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(
-        revision: Revision,
-        newest: Revision,
-        root: Root,
-        undo: Vec<Commit>,
-    ) -> Self {
+    pub(super) fn new(revision: Revision, newest: Revision, root: Root, undo: Vec<Commit>) -> Self {
         Self { revision, newest, root, undo }
     }
 

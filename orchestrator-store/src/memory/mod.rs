@@ -1,0 +1,198 @@
+//! The memory engine: commands reach the state machine through a lock, and nothing is durable.
+//!
+//! A store is cheap: no task runs until there is a lease or an age limit, and then one. Reads of
+//! more than one key copy a pointer under the lock and read outside it, so that a long list stops
+//! no writer. [Forking](MemoryStore::fork) copies pointers too. Dropping the store ends its
+//! watches, its task and its data.
+
+mod retention;
+mod shared;
+#[cfg(test)]
+mod tests;
+mod timer;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use orchestrator_core::Env;
+use orchestrator_core::env::Task;
+use orchestrator_core::store::{
+    LeaseInfo, LeaseOp, Range, RangeResponse, Revision, Store, StoreError, StoreStatus, Txn,
+    TxnResponse, WatchRequest, WatchStream,
+};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::mvcc::{Limits, Mvcc, Snapshot};
+use shared::Shared;
+use watch::Watch;
+
+/// The name in [`StoreStatus::engine`].
+const ENGINE: &str = "memory";
+
+/// A [`Store`] in memory.
+///
+/// # Examples
+/// ```
+/// use orchestrator_core::store::{KeyRange, Put, Revision};
+/// use orchestrator_core::{Env, StoreExt, Value};
+/// use orchestrator_store::MemoryStore;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = MemoryStore::new(Env::system());
+/// store.put_at(Put::new("shop/web", Value::from_bytes("{}")), Revision::ZERO).await?;
+/// assert_eq!(store.count(KeyRange::prefix("shop/")).await?, 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct MemoryStore {
+    shared: Arc<Shared>,
+    /// Limits and age limit, which a fork takes over.
+    options: Builder,
+    timer: Mutex<Option<Task<()>>>,
+}
+
+/// The options of a [`MemoryStore`].
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Builder {
+    limits: Limits,
+    keep_history: Option<Duration>,
+}
+
+impl Builder {
+    /// Bounds the store by `limits`.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Compacts what is older than `age`, give or take an eighth; otherwise only the
+    /// [`Limits`] and [`Store::compact`] do. Writes then need a tokio runtime.
+    pub fn keep_history(mut self, age: Duration) -> Self {
+        self.keep_history = Some(age);
+        self
+    }
+
+    /// Makes the store, empty.
+    pub fn build(self, env: Env) -> MemoryStore {
+        let mvcc = Mvcc::new(self.limits.clone());
+        let epoch = env.instant();
+        MemoryStore::assemble(env, epoch, mvcc, self)
+    }
+}
+
+impl MemoryStore {
+    /// An empty store with the default limits. It needs no tokio runtime before the first lease.
+    pub fn new(env: Env) -> Self {
+        Self::builder().build(env)
+    }
+
+    /// Options for a store.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A copy that goes its own way from here, without the watches; costs a few pointers.
+    ///
+    /// Its leases end when those of this store do, on the same clock.
+    pub fn fork(&self, env: Env) -> Self {
+        let mvcc = self.shared.read(Mvcc::fork);
+        Self::assemble(env, self.shared.epoch, mvcc, self.options.clone())
+    }
+
+    /// A copy as the store was at `revision`; see [`Mvcc::fork_at`] for what becomes of leases.
+    ///
+    /// # Errors
+    /// [`Compacted`](StoreError::Compacted), [`Future`](StoreError::Future).
+    pub fn fork_at(&self, env: Env, revision: Revision) -> Result<Self, StoreError> {
+        // The pointers under the lock, what is to be taken back outside it.
+        let mvcc = self.shared.read(Mvcc::fork).fork_at(revision)?;
+        Ok(Self::assemble(env, self.shared.epoch, mvcc, self.options.clone()))
+    }
+
+    /// All keys at `revision`, zero for the newest, to be read without the store.
+    ///
+    /// # Errors
+    /// [`Compacted`](StoreError::Compacted), [`Future`](StoreError::Future).
+    pub fn snapshot(&self, revision: Revision) -> Result<Snapshot, StoreError> {
+        self.shared.read(|mvcc| mvcc.snapshot(revision))
+    }
+
+    /// Gives each watcher whose request asks for progress one progress item as soon as it has
+    /// everything, without waiting for its time.
+    pub fn progress(&self) {
+        self.shared.demand_progress();
+    }
+
+    fn assemble(env: Env, epoch: Instant, mvcc: Mvcc, options: Builder) -> Self {
+        let has_leases = !mvcc.leases().is_empty();
+        let shared = Arc::new(Shared::new(env, epoch, mvcc, options.keep_history));
+        let store = Self { shared, options, timer: Mutex::new(None) };
+        if has_leases {
+            store.ensure_timer();
+        }
+        store
+    }
+
+    fn ensure_timer(&self) {
+        let mut timer = self.timer.lock();
+        if timer.is_none() {
+            let task = timer::run(Arc::clone(&self.shared));
+            *timer = Some(self.shared.env.spawn("store-timer", task));
+        }
+    }
+}
+
+impl Drop for MemoryStore {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn range(&self, range: Range) -> Result<RangeResponse, StoreError> {
+        self.shared.range(&range)
+    }
+
+    async fn txn(&self, txn: Txn) -> Result<TxnResponse, StoreError> {
+        if self.options.keep_history.is_some() {
+            self.ensure_timer();
+        }
+        self.shared.change(|mvcc| mvcc.txn(txn))
+    }
+
+    async fn watch(&self, request: WatchRequest) -> Result<WatchStream, StoreError> {
+        let id = self.shared.watch(&request)?;
+        Ok(Watch::new(Arc::clone(&self.shared), id, request.progress).boxed())
+    }
+
+    async fn lease(&self, op: LeaseOp) -> Result<Vec<LeaseInfo>, StoreError> {
+        let at = self.shared.elapsed();
+        if matches!(op, LeaseOp::List) {
+            let leases = self.shared.read(|mvcc| mvcc.leases().clone());
+            return Ok(leases.list(at));
+        }
+        let grants = matches!(op, LeaseOp::Grant { .. });
+        let answer = self.shared.change(|mvcc| mvcc.lease(op, at))?;
+        if grants {
+            self.ensure_timer();
+            self.shared.timer.notify_one();
+        }
+        Ok(answer)
+    }
+
+    async fn compact(&self, revision: Revision) -> Result<(), StoreError> {
+        self.shared.change(|mvcc| mvcc.compact(revision))
+    }
+
+    async fn status(&self) -> Result<StoreStatus, StoreError> {
+        Ok(self.shared.read(|mvcc| mvcc.status(ENGINE)))
+    }
+}

@@ -1,0 +1,165 @@
+//! What a store, its watches and its timer share: the lock around state machine and hub.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+use std::time::Duration;
+
+use orchestrator_core::Env;
+use orchestrator_core::store::{Range, RangeResponse, StoreError, WatchRequest, WatchUpdate};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::retention::Retention;
+use crate::hub::{Hub, Look, Wakers, WatcherId};
+use crate::mvcc::{Limits, Mvcc};
+
+/// State machine and hub behind one lock, which is held for single commands and looks.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) env: Env,
+    /// Where the state machine's time starts.
+    pub(super) epoch: Instant,
+    /// Wakes the timer when something may be due earlier than it knows.
+    pub(super) timer: Notify,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    mvcc: Mvcc,
+    hub: Hub,
+    retention: Option<Retention>,
+}
+
+impl Shared {
+    pub(super) fn new(env: Env, epoch: Instant, mvcc: Mvcc, keep: Option<Duration>) -> Self {
+        let hub = Hub::new(env.activity().clone());
+        let retention = keep.map(Retention::new);
+        let state = Mutex::new(State { mvcc, hub, retention });
+        Self { env, epoch, timer: Notify::new(), state }
+    }
+
+    /// The time since the epoch.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.env.instant().saturating_duration_since(self.epoch)
+    }
+
+    /// Looks at the state machine.
+    pub(super) fn read<T>(&self, look: impl FnOnce(&Mvcc) -> T) -> T {
+        look(&self.state.lock().mvcc)
+    }
+
+    /// Applies one command and tells the watchers.
+    pub(super) fn change<T>(&self, command: impl FnOnce(&mut Mvcc) -> T) -> T {
+        let mut wakers = Wakers::new();
+        let mut timer_changed = false;
+        let mut guard = self.state.lock();
+        let State { mvcc, hub, retention } = &mut *guard;
+        let before = mvcc.revision();
+        let answer = command(mvcc);
+        let after = mvcc.revision();
+        if after > before {
+            debug_assert_eq!(before.next(), after, "a command makes one revision at most");
+            let events = mvcc.events(after).expect("the newest revision is always kept");
+            hub.publish(after, events, &mut wakers);
+            if let Some(retention) = retention {
+                timer_changed = retention.note(before, self.elapsed());
+            }
+        }
+        drop(guard);
+        if timer_changed {
+            self.timer.notify_one();
+        }
+        wakers.into_iter().for_each(Waker::wake);
+        answer
+    }
+
+    /// Reads; anything but one present key is read outside the lock.
+    pub(super) fn range(&self, range: &Range) -> Result<RangeResponse, StoreError> {
+        let mut snapshot = {
+            let state = self.state.lock();
+            if range.keys.end.is_none() && range.revision.is_zero() {
+                return state.mvcc.range(range);
+            }
+            state.mvcc.check_keys(&range.keys)?;
+            state.mvcc.snapshot(range.revision)?
+        };
+        let rebuilt = snapshot.rewind();
+        let found = snapshot.range(&range.keys, range.limit, range.count_only);
+        // The reader of a page will want the next one, of the same revision.
+        if rebuilt || found.more {
+            self.state.lock().mvcc.pin(&snapshot);
+        }
+        Ok(found)
+    }
+
+    /// Adds a watcher.
+    pub(super) fn watch(&self, request: &WatchRequest) -> Result<WatcherId, StoreError> {
+        let mut guard = self.state.lock();
+        let State { mvcc, hub, .. } = &mut *guard;
+        mvcc.check_keys(&request.keys)?;
+        if !request.from.is_zero() && request.from < mvcc.floor() {
+            return Err(StoreError::Compacted { wanted: request.from, oldest: mvcc.floor() });
+        }
+        let wants_progress = request.progress.is_some();
+        Ok(hub.add(request.keys.clone(), request.from, mvcc.revision(), wants_progress))
+    }
+
+    /// Lets the watcher `id` take what it can have; registers `waker` if that is nothing.
+    pub(super) fn look(
+        &self,
+        id: WatcherId,
+        due: bool,
+        updates: &mut VecDeque<WatchUpdate>,
+        waker: &Waker,
+    ) -> Look {
+        let mut guard = self.state.lock();
+        let State { mvcc, hub, .. } = &mut *guard;
+        hub.look(id, mvcc, due, updates, waker)
+    }
+
+    pub(super) fn unwatch(&self, id: WatcherId) {
+        let token = self.state.lock().hub.remove(id);
+        // Dropping the last token of all wakes those that wait for idleness: not under the lock.
+        drop(token);
+    }
+
+    /// Makes progress due for every watcher that wants it.
+    pub(super) fn demand_progress(&self) {
+        let mut wakers = Wakers::new();
+        self.state.lock().hub.demand_progress(&mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// When the timer has something to do next.
+    pub(super) fn next_due(&self) -> Option<Duration> {
+        let state = self.state.lock();
+        let compaction = state.retention.as_ref().and_then(Retention::next_due);
+        state.mvcc.leases().next_deadline().into_iter().chain(compaction).min()
+    }
+
+    /// Does what is due: ends leases, forgets old revisions.
+    pub(super) fn tick(&self) {
+        let at = self.elapsed();
+        while self.change(|mvcc| mvcc.expire(at)).is_some() {}
+        let mut guard = self.state.lock();
+        let State { mvcc, retention, .. } = &mut *guard;
+        if let Some(revision) = retention.as_mut().and_then(|retention| retention.due(at)) {
+            // The limits may have forgotten more than that already.
+            let _ = mvcc.compact(revision);
+        }
+    }
+
+    /// Ends all watches and lets go of the data, which a forgotten watch would keep.
+    pub(super) fn close(&self) {
+        let mut wakers = Wakers::new();
+        let empty = Mvcc::new(Limits::default());
+        let mut guard = self.state.lock();
+        let tokens = guard.hub.close(&mut wakers);
+        let data = std::mem::replace(&mut guard.mvcc, empty);
+        drop(guard);
+        drop((tokens, data));
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}

@@ -1,0 +1,106 @@
+//! A watch as a stream; it has no task, and polls the hub.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::Stream;
+use orchestrator_core::store::{StoreError, WatchUpdate};
+
+use super::shared::Shared;
+use crate::hub::{Look, WatcherId};
+
+/// The stream of one watcher.
+pub(super) struct Watch {
+    shared: Arc<Shared>,
+    id: WatcherId,
+    /// Taken from the hub, not yet from the stream.
+    updates: VecDeque<WatchUpdate>,
+    progress: Option<ProgressTimer>,
+    ended: bool,
+}
+
+/// Tells when nothing else has come for long enough.
+struct ProgressTimer {
+    every: Duration,
+    /// Runs while the watcher is idle.
+    sleep: Option<BoxFuture<'static, ()>>,
+}
+
+impl Watch {
+    pub(super) fn new(shared: Arc<Shared>, id: WatcherId, progress: Option<Duration>) -> Self {
+        let progress = progress.map(|every| ProgressTimer { every, sleep: None });
+        Self { shared, id, updates: VecDeque::new(), progress, ended: false }
+    }
+
+    fn end(&mut self, error: StoreError) -> Poll<Option<Result<WatchUpdate, StoreError>>> {
+        self.ended = true;
+        self.shared.unwatch(self.id);
+        Poll::Ready(Some(Err(error)))
+    }
+
+    /// Whether the watcher has been idle long enough; starts the time if it does not run.
+    fn progress_due(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(ProgressTimer { every, sleep }) = &mut self.progress else { return false };
+        let running = sleep.get_or_insert_with(|| {
+            let env = self.shared.env.clone();
+            let deadline = env.instant() + *every;
+            Box::pin(async move { env.sleep_until(deadline).await })
+        });
+        let due = running.as_mut().poll(cx).is_ready();
+        if due {
+            *sleep = None;
+        }
+        due
+    }
+
+    fn delivered(&mut self) -> Option<WatchUpdate> {
+        let update = self.updates.pop_front()?;
+        if let Some(timer) = &mut self.progress {
+            timer.sleep = None;
+        }
+        Some(update)
+    }
+}
+
+impl Stream for Watch {
+    type Item = Result<WatchUpdate, StoreError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if this.ended {
+            return Poll::Ready(None);
+        }
+        let mut due = false;
+        loop {
+            if let Some(update) = this.delivered() {
+                return Poll::Ready(Some(Ok(update)));
+            }
+            match this.shared.look(this.id, due, &mut this.updates, cx.waker()) {
+                Look::Updates | Look::Again => {}
+                Look::Lost(error) => return this.end(error),
+                Look::Closed => {
+                    return this.end(StoreError::Unavailable("the store was dropped".into()));
+                }
+                Look::Idle(token) => {
+                    drop(token);
+                    if due || !this.progress_due(cx) {
+                        return Poll::Pending;
+                    }
+                    due = true;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.shared.unwatch(self.id);
+        }
+    }
+}

@@ -11,16 +11,22 @@
 //! Start at [`ApiServer::builder`].
 
 pub mod admission;
+pub mod authn;
 pub mod authz;
+pub mod encode;
+pub mod http;
 
 mod alloc;
 mod bootstrap;
 mod builder;
+mod discovery;
+pub mod openapi;
 mod pipeline;
 mod registry;
 mod rest;
 mod server;
 mod subresource;
+pub mod tls;
 
 pub use builder::Builder;
 pub use registry::{Objects, Registry, Resource};

@@ -1,0 +1,67 @@
+//! Content types: what the bytes of a request body are.
+
+use bytes::Bytes;
+use orchestrator_core::Status;
+use orchestrator_core::request::{Body, MediaType, PatchKind};
+
+const TAKEN: &str = "application/json, application/yaml";
+
+/// The body of a write in the media type that its `Content-Type` names.
+///
+/// # Errors
+/// 415 for any other type. Protobuf is a known one, and not taken; the words say so.
+pub(crate) fn object(content_type: &str, bytes: Bytes) -> Result<Body, Status> {
+    let media = match essence(content_type) {
+        "" | "application/json" => MediaType::Json,
+        "application/yaml" => MediaType::Yaml,
+        "application/vnd.kubernetes.protobuf" => return Err(unsupported(TAKEN)),
+        _ => return Err(unsupported(&format!("{TAKEN}, application/vnd.kubernetes.protobuf"))),
+    };
+    Ok(Body::Bytes { bytes, media })
+}
+
+/// The body of a patch.
+///
+/// # Errors
+/// 415 for a type that is no patch.
+pub(crate) fn patch(content_type: &str, bytes: Bytes) -> Result<Body, Status> {
+    let kind = match essence(content_type) {
+        "application/json-patch+json" => PatchKind::Json,
+        "application/merge-patch+json" => PatchKind::Merge,
+        "application/strategic-merge-patch+json" => PatchKind::Strategic,
+        "application/apply-patch+yaml" => PatchKind::Apply,
+        _ => return Err(Status::unsupported_media_type("415: Unsupported Media Type")),
+    };
+    Ok(Body::Patch { bytes, kind })
+}
+
+/// The type without its parameters.
+fn essence(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
+}
+
+fn unsupported(taken: &str) -> Status {
+    Status::unsupported_media_type(format!(
+        "the body of the request was in an unknown format - accepted media types include: {taken}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_types_are_taken_with_parameters_and_others_refused() {
+        let taken = ["", "application/json", "application/yaml; charset=utf-8"];
+        for content_type in taken {
+            assert!(object(content_type, Bytes::new()).is_ok(), "{content_type}");
+        }
+        let text = object("text/plain", Bytes::new()).unwrap_err();
+        assert_eq!(text.code, 415);
+        assert!(text.message.ends_with("application/yaml, application/vnd.kubernetes.protobuf"));
+        let protobuf = object("application/vnd.kubernetes.protobuf", Bytes::new()).unwrap_err();
+        assert!(protobuf.message.ends_with("include: application/json, application/yaml"));
+        assert!(patch("application/merge-patch+json", Bytes::new()).is_ok());
+        assert_eq!(patch("application/json", Bytes::new()).unwrap_err().code, 415);
+    }
+}

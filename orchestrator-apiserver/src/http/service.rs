@@ -1,0 +1,319 @@
+//! The service itself: who asks, what for, and the answer in the form that was asked for.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http_body::Body;
+use orchestrator_core::service::ResponseBody;
+use orchestrator_core::{ApiRequest, ApiService, Env, Status, UserInfo, Verb};
+
+use super::answer::{self, Answer, Held};
+use super::metrics::Metrics;
+use super::path::{ResourcePath, Route};
+use super::query::Query;
+use super::request::{self, text};
+use super::stream::{self, Sessions};
+use super::{body, fixed};
+use crate::authn::{Authenticators, Credentials, ServiceAccountTokens, impersonate};
+use crate::discovery::{Discovery, Health};
+use crate::encode::{self, Form, Include, Payload, Wish};
+use crate::openapi::OpenApi;
+use crate::server::ApiServer;
+
+/// The API over HTTP, as a tower service; cheap to clone.
+///
+/// # Contract
+/// - A request of any body type is answered; a failure is a `Status`, never an error of the
+///   service.
+/// - Dropping the future of a request gives it up; the outcome of a write is then unknown.
+#[derive(Clone)]
+pub struct HttpService {
+    pub(super) shared: Arc<Shared>,
+    /// On whose behalf requests without credentials are made; `None` for anonymous.
+    user: Option<Arc<UserInfo>>,
+}
+
+/// What all clones of a service share.
+pub(crate) struct Shared {
+    pub(crate) server: Arc<ApiServer>,
+    pub(crate) authenticators: Authenticators,
+    pub(crate) keys: Option<Arc<ServiceAccountTokens>>,
+    pub(crate) discovery: Discovery,
+    pub(crate) openapi: OpenApi,
+    pub(crate) health: Health,
+    pub(crate) metrics: Metrics,
+    pub(crate) sessions: Sessions,
+}
+
+/// The user that a connection's client certificate names, as an extension of its requests.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerUser(pub(crate) Arc<UserInfo>);
+
+impl fmt::Debug for HttpService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpService").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+impl HttpService {
+    /// `server` over HTTP for those whom `authenticators` know.
+    pub fn new(server: Arc<ApiServer>, authenticators: Authenticators) -> Self {
+        Self::with_keys(server, authenticators, None)
+    }
+
+    /// The same, publishing the keys of service account tokens for other services to verify
+    /// them.
+    pub fn with_keys(
+        server: Arc<ApiServer>,
+        authenticators: Authenticators,
+        keys: Option<Arc<ServiceAccountTokens>>,
+    ) -> Self {
+        let shared = Shared {
+            openapi: OpenApi::new(server.registry().clone()),
+            server,
+            authenticators,
+            keys,
+            discovery: Discovery::default(),
+            health: Health::default(),
+            metrics: Metrics::default(),
+            sessions: Sessions::default(),
+        };
+        Self { shared: Arc::new(shared), user: None }
+    }
+
+    /// The same service, where requests without credentials are made on behalf of `user`: for
+    /// callers in the same process.
+    #[must_use]
+    pub fn on_behalf_of(&self, user: UserInfo) -> Self {
+        Self { shared: Arc::clone(&self.shared), user: Some(Arc::new(user)) }
+    }
+
+    pub(crate) fn env(&self) -> &Env {
+        self.shared.server.env()
+    }
+
+    /// Answers one request.
+    pub async fn answer<B>(&self, request: Request<B>) -> Response<Payload>
+    where
+        B: Body<Data: Buf>,
+    {
+        let _running = self.shared.metrics.running();
+        let head = request.method() == Method::HEAD;
+        let (mut parts, body) = request.into_parts();
+        let mut answer = match self.user(&parts).await {
+            Ok(user) => self.route(&mut parts, body, user).await,
+            Err(status) => answer::failure(&status, Form::PLAIN),
+        };
+        let headers = answer.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(&self.env().uid()) {
+            headers.insert("audit-id", id);
+        }
+        let cache = header::CACHE_CONTROL;
+        headers.entry(cache).or_insert(HeaderValue::from_static("no-cache, private"));
+        if head {
+            *answer.body_mut() = Payload::empty();
+        }
+        answer
+    }
+
+    async fn user(&self, parts: &Parts) -> Result<UserInfo, Status> {
+        let bearer = bearer(&parts.headers);
+        let certificate = parts.extensions.get::<PeerUser>().map(|peer| &*peer.0);
+        let caller = match (&self.user, bearer.as_deref(), certificate) {
+            (Some(user), None, None) => UserInfo::clone(user),
+            (_, bearer, certificate) => {
+                let credentials = Credentials { bearer, certificate };
+                self.shared.authenticators.authenticate(credentials).await?
+            }
+        };
+        impersonate(caller, &parts.headers)
+    }
+
+    async fn route<B>(&self, parts: &mut Parts, body: B, user: UserInfo) -> Answer
+    where
+        B: Body<Data: Buf>,
+    {
+        let query = Query::parse(parts.uri.query().unwrap_or_default());
+        match Route::parse(parts.uri.path()) {
+            Ok(Route::Other(path)) => {
+                fixed::answer(&self.shared, parts, &path, &query, &user).await
+            }
+            Ok(Route::Resource(path)) => {
+                let group = path.resource.group.to_string();
+                let call = Call { service: self, parts, query: &query };
+                let (form, result) = call.run(path, body, user).await;
+                match result {
+                    Ok(answer) => answer,
+                    Err(status) if status.code == 404 && !self.serves(&group) => {
+                        answer::page_not_found()
+                    }
+                    Err(status) => answer::failure(&status, form),
+                }
+            }
+            Err(status) => answer::failure(&status, Form::PLAIN),
+        }
+    }
+
+    fn serves(&self, group: &str) -> bool {
+        self.shared.server.registry().has_group(group)
+    }
+}
+
+/// One request to a resource.
+struct Call<'a> {
+    service: &'a HttpService,
+    parts: &'a mut Parts,
+    query: &'a Query,
+}
+
+impl Call<'_> {
+    /// Answers, and tells the form in which a failure is to be sent.
+    async fn run<B>(
+        mut self,
+        path: ResourcePath,
+        body: B,
+        user: UserInfo,
+    ) -> (Form, Result<Answer, Status>)
+    where
+        B: Body<Data: Buf>,
+    {
+        let verb = match request::verb(&self.parts.method, &path, self.query) {
+            Ok(verb) => verb,
+            Err(status) => return (Form::PLAIN, Err(status)),
+        };
+        if verb == Verb::Connect {
+            return (Form::PLAIN, self.connect(path, user).await);
+        }
+        // The log of a container is text, whatever the client says it accepts.
+        let form = match path.subresource == "log" {
+            true => Form::PLAIN,
+            false => match self.negotiate(verb) {
+                Ok(form) => form,
+                Err(status) => return (Form::PLAIN, Err(status)),
+            },
+        };
+        let name = path.resource.resource.to_string();
+        let result = self.call(verb, path, body, user, form).await;
+        let code = result.as_ref().map_or_else(|status| status.code, |a| a.status().as_u16());
+        // Names that are not served are not counted one by one: a scanner would fill the table.
+        let name = if code == 404 || code == 403 { "" } else { name.as_str() };
+        self.service.shared.metrics.answered(verb, name, code);
+        (form, result)
+    }
+
+    fn negotiate(&self, verb: Verb) -> Result<Form, Status> {
+        let headers = &self.parts.headers;
+        let wish = Wish {
+            accept: text(headers, header::ACCEPT),
+            pretty: self.query.get("pretty").map(|_| self.query.flag("pretty")),
+            agent: text(headers, header::USER_AGENT),
+            watch: verb == Verb::Watch,
+        };
+        wish.negotiate()
+    }
+
+    async fn call<B>(
+        &mut self,
+        verb: Verb,
+        path: ResourcePath,
+        body: B,
+        user: UserInfo,
+        form: Form,
+    ) -> Result<Answer, Status>
+    where
+        B: Body<Data: Buf>,
+    {
+        let include = Include::parse(self.query.get("includeObject"))?;
+        let bytes = match request::has_body(verb) {
+            true => body::read(body, self.service.env()).await?,
+            false => Bytes::new(),
+        };
+        let headers = &self.parts.headers;
+        let request = request::build(verb, path, self.query, headers, bytes, user)?;
+        let shared = &self.service.shared;
+        let response = shared.server.call(request).await?;
+        let encoded = encode::encode(response.body, form, include, self.service.env())?;
+        let mut answer = answer::encoded(encoded, text(headers, header::ACCEPT_ENCODING));
+        answer::warn(&mut answer, &response.warnings);
+        if verb == Verb::Watch {
+            hold(answer.body_mut(), shared.metrics.watching());
+        }
+        Ok(answer)
+    }
+
+    /// Opens a two-way session.
+    async fn connect(&mut self, path: ResourcePath, user: UserInfo) -> Result<Answer, Status> {
+        let headers = &self.parts.headers;
+        let request = request::build(Verb::Connect, path, self.query, headers, Bytes::new(), user)?;
+        let shared = &self.service.shared;
+        let Some(upgrade) = stream::Upgrade::take(self.parts) else {
+            return Err(self.without_upgrade(request).await);
+        };
+        let plan = upgrade.plan(&request)?;
+        let response = shared.server.call(request).await?;
+        match response.body {
+            ResponseBody::Exec(session) => upgrade.exec(plan, session, shared),
+            ResponseBody::PortForward(ports) => upgrade.forward(plan, ports, shared),
+            _ => Err(Status::internal("the session cannot be upgraded")),
+        }
+    }
+
+    /// What is wrong with a request that should have asked for an upgrade: nothing is started
+    /// for it, yet a missing object is told first.
+    async fn without_upgrade(&self, request: ApiRequest) -> Status {
+        let ApiRequest { resource, namespace, name, user, .. } = request;
+        let mut get = ApiRequest::new(Verb::Get, resource, user).namespace(namespace);
+        get.name = name;
+        match self.service.shared.server.call(get).await {
+            Ok(_) => Status::bad_request("Upgrade request required"),
+            Err(status) => status,
+        }
+    }
+}
+
+/// Holds on to `held` until the body has been sent or dropped.
+fn hold<T: Send + Unpin + 'static>(payload: &mut Payload, held: T) {
+    if let Payload::Stream(chunks) = std::mem::replace(payload, Payload::empty()) {
+        *payload = Payload::Stream(Box::pin(Held::new(chunks, held)));
+    }
+}
+
+/// The bearer token of a request: in the usual header, or, since browsers cannot set that for a
+/// WebSocket, as a subprotocol.
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let value = value.to_str().unwrap_or_default();
+        if value.is_empty() {
+            return None;
+        }
+        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+        // Another scheme is a credential too, one that nobody knows.
+        return Some(if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" }.into());
+    }
+    stream::bearer_subprotocol(headers)
+}
+
+impl<B> tower::Service<Request<B>> for HttpService
+where
+    B: Body<Data: Buf + Send> + Send + 'static,
+{
+    type Response = Response<Payload>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move { Ok(service.answer(request).await) })
+    }
+}

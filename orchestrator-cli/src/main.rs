@@ -1,2 +1,85 @@
-//! The orchestrator program
-fn main() {}
+//! The `orchestrator` program: a whole cluster in one process, or its parts one by one.
+//!
+//! [`args`] is the command line; each command is one file in [`commands`]. What a command shows
+//! to people goes to stdout ([`progress`], [`report`]), traces and errors go to stderr.
+
+mod args;
+mod commands;
+mod progress;
+mod report;
+mod waiting;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use orchestrator::core::BoxError;
+
+use args::{Cli, Command, Toolbox};
+use commands::toolbox::Page;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The exit code of a command line or manifest that cannot be used, as of a bad usage in shells.
+const EXIT_USAGE: u8 = 2;
+
+/// A failure that the user can mend by asking for something else.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct UsageError(pub BoxError);
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = trace(&cli.log, cli.log_json) {
+        return fail(&error);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn run(command: Command) -> Result<(), BoxError> {
+    match command {
+        Command::Up(up) => commands::up::run(up).await,
+        Command::Server(server) => commands::server::run(server).await,
+        Command::Agent(agent) => commands::agent::run(agent).await,
+        Command::Scheduler(remote) => commands::parts::scheduler(remote).await,
+        Command::Controllers(remote) => commands::parts::controllers(remote).await,
+        Command::Toolbox(Toolbox::Http { listen, text, upstream }) => {
+            commands::toolbox::http(listen, Page { text, upstream }).await
+        }
+        Command::Version => {
+            println!("orchestrator {}", env!("CARGO_PKG_VERSION"));
+            println!("kubernetes API v1.36");
+            Ok(())
+        }
+    }
+}
+
+/// Tells the error with all that is behind it.
+fn fail(error: &BoxError) -> ExitCode {
+    eprintln!("error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        eprintln!("  caused by: {cause}");
+        source = cause.source();
+    }
+    match error.is::<UsageError>() {
+        true => ExitCode::from(EXIT_USAGE),
+        false => ExitCode::FAILURE,
+    }
+}
+
+fn trace(filter: &str, json: bool) -> Result<(), BoxError> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)
+        .map_err(|why| UsageError(format!("--log {filter:?}: {why}").into()))?;
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json { builder.json().init() } else { builder.init() }
+    Ok(())
+}

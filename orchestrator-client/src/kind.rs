@@ -111,3 +111,47 @@ pub trait KindExt: Kind {
 }
 
 impl<K: Kind> KindExt for K {}
+
+/// Makes a struct with a `metadata: ObjectMeta` field a [`Kind`]: a type of your own.
+///
+/// The struct must serialise `apiVersion` and `kind` itself, which a pair of constant fields
+/// does, or be sent where the server fills them in.
+///
+/// # Examples
+/// ```
+/// use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+/// use orchestrator_client::{custom_kind, gvr};
+///
+/// #[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
+/// struct Widget {
+///     metadata: ObjectMeta,
+///     size: u32,
+/// }
+/// custom_kind!(Widget: "example.com" / "v1", plural "widgets", scope Namespace);
+/// assert_eq!(gvr::<Widget>().to_string(), "example.com/v1/widgets");
+/// ```
+#[macro_export]
+macro_rules! custom_kind {
+    ($kind:ident: $group:literal / $version:literal, plural $plural:literal, scope $scope:ident) => {
+        impl ::k8s_openapi::Resource for $kind {
+            const API_VERSION: &'static str = concat!($group, "/", $version);
+            const GROUP: &'static str = $group;
+            const KIND: &'static str = stringify!($kind);
+            const VERSION: &'static str = $version;
+            const URL_PATH_SEGMENT: &'static str = $plural;
+            type Scope = $crate::scope::$scope;
+        }
+
+        impl ::k8s_openapi::Metadata for $kind {
+            type Ty = ::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+            fn metadata(&self) -> &Self::Ty {
+                &self.metadata
+            }
+
+            fn metadata_mut(&mut self) -> &mut Self::Ty {
+                &mut self.metadata
+            }
+        }
+    };
+}

@@ -14,11 +14,17 @@ pub mod recorder;
 pub mod remote;
 pub mod writes;
 
+/// The scopes that [`custom_kind!`] takes.
+pub mod scope {
+    pub use k8s_openapi::ClusterResourceScope as Cluster;
+    pub use k8s_openapi::NamespaceResourceScope as Namespace;
+}
+
 pub use api::{Api, DeleteOptions, Listing, Patch, Selection};
 pub use client::Client;
 pub use informer::{Cache, INDEX_OWNER, Informer, Informers};
 pub use kind::{Kind, KindExt, gvr, gvr_of};
-pub use manifest::{Manifest, ManifestError};
+pub use manifest::{Applied, Manifest, ManifestError};
 pub use recorder::Recorder;
 pub use remote::{ConfigError, RemoteConfig};
 pub use writes::{Write, record_writes};

@@ -6,9 +6,11 @@
 
 mod config;
 mod connect;
+mod discovery;
 mod frames;
 mod path;
 mod service;
 
 pub use config::{ConfigError, RemoteConfig};
+pub use discovery::{Discovered, DiscoveryError, discover};
 pub use service::RemoteService;

@@ -30,8 +30,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(70);
 
 /// Calls a server over HTTP.
 pub struct RemoteService {
-    connector: Connector,
-    token: Option<String>,
+    pub(super) connector: Connector,
+    pub(super) token: Option<String>,
 }
 
 impl fmt::Debug for RemoteService {
@@ -51,14 +51,10 @@ impl RemoteService {
     }
 
     fn http(&self, request: &ApiRequest) -> Result<Request<Full<Bytes>>, Status> {
-        let mut http = Request::builder()
-            .method(path::method(request.verb)?)
-            .uri(self.connector.uri(&path::target(request)))
+        let mut http = self
+            .request(path::method(request.verb)?, &path::target(request))
             .header(header::ACCEPT, "application/json")
             .header(header::USER_AGENT, &request.agent);
-        if let Some(token) = &self.token {
-            http = http.header(header::AUTHORIZATION, format!("Bearer {token}"));
-        }
         let body = match &request.body {
             Body::None => delete_options(request).unwrap_or_default(),
             Body::Object(object) => {
@@ -72,11 +68,13 @@ impl RemoteService {
         http.body(Full::new(body)).map_err(|error| Status::bad_request(error.to_string()))
     }
 
-    async fn exchange(
+    /// Sends a request and waits for the head of the answer; the task, where there is one, is the
+    /// connection that the body comes over.
+    pub(super) async fn send(
         &self,
-        request: &ApiRequest,
+        request: Request<Full<Bytes>>,
     ) -> Result<(http::Response<Incoming>, Option<Task<()>>), Status> {
-        let sent = self.connector.send(self.http(request)?);
+        let sent = self.connector.send(request);
         let answer = tokio::time::timeout(REQUEST_TIMEOUT, sent).await;
         let answer = answer.map_err(|_| Status::timeout("the server did not answer in time", 1))?;
         answer.map_err(|error| Status::unavailable(chain(&*error)))
@@ -86,7 +84,7 @@ impl RemoteService {
 #[async_trait]
 impl ApiService for RemoteService {
     async fn call(&self, request: ApiRequest) -> Result<ApiResponse, Status> {
-        let (answer, connection) = self.exchange(&request).await?;
+        let (answer, connection) = self.send(self.http(&request)?).await?;
         let code = answer.status().as_u16();
         let warnings = warnings(answer.headers());
         let body = if code >= 400 {
@@ -167,7 +165,7 @@ fn decode(code: u16, object: Object, request: &ApiRequest) -> ResponseBody {
     })
 }
 
-async fn read(body: Incoming) -> Result<Object, Status> {
+pub(super) async fn read(body: Incoming) -> Result<Object, Status> {
     let collected = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
     let bytes = collected.map_err(|error| Status::unavailable(chain(&*error)))?.to_bytes();
     serde_json::from_slice(&bytes).map_err(Status::internal)

@@ -1,0 +1,202 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Kubernetes in one process: an API server, controllers, a scheduler and nodes.
+#[derive(Debug, Parser)]
+#[command(name = "orchestrator", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to trace on stderr: error, warn, info, debug, trace, or filters such as
+    /// `info,orchestrator_sched=debug`.
+    #[arg(long, global = true, default_value = "warn", env = "ORCHESTRATOR_LOG", value_name = "FILTER")]
+    pub log: String,
+
+    /// Write traces as JSON, one object a line.
+    #[arg(long, global = true)]
+    pub log_json: bool,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a whole cluster, apply manifests, and run until Ctrl-C.
+    #[command(after_help = "Examples:
+  orchestrator up -f examples/manifests/shop.yaml
+  orchestrator up --runtime simulated --nodes 500")]
+    Up(Up),
+    /// Serve the API, and run any of the other parts beside it.
+    #[command(after_help = "Writes ca.crt, admin.kubeconfig and admin.token into the data directory, and
+prints `ready <url>` on stdout once every part is ready.")]
+    Server(Server),
+    /// Run a node agent against an API server.
+    Agent(Agent),
+    /// Run the scheduler against an API server.
+    Scheduler(Remote),
+    /// Run the controllers against an API server.
+    Controllers(Remote),
+    /// Small programs for manifests that shall run anywhere, such as a web server.
+    #[command(subcommand)]
+    Toolbox(Toolbox),
+    /// Print the version.
+    Version,
+}
+
+#[derive(Args, Debug)]
+pub struct Up {
+    /// A manifest to apply: YAML, any number of documents; may be repeated.
+    #[arg(short, long, value_name = "FILE")]
+    pub filename: Vec<PathBuf>,
+
+    /// The namespace of objects that name none.
+    #[arg(short, long, default_value = "default")]
+    pub namespace: String,
+
+    /// What runs the containers.
+    #[arg(long, value_enum, default_value_t = RuntimeKind::Process)]
+    pub runtime: RuntimeKind,
+
+    /// How many nodes; the process runtime has one.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub nodes: u16,
+
+    #[command(flatten)]
+    pub listen: Listen,
+
+    /// Stop once everything is ready, instead of running until Ctrl-C.
+    #[arg(long)]
+    pub exit_when_ready: bool,
+
+    /// Give up if not everything is ready after so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub struct Server {
+    #[command(flatten)]
+    pub listen: Listen,
+
+    /// Which parts to run.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "apiserver,controllers,scheduler,node")]
+    pub parts: Vec<Part>,
+
+    /// What runs the containers of the node.
+    #[arg(long, value_enum, default_value_t = RuntimeKind::Process)]
+    pub runtime: RuntimeKind,
+
+    /// How many nodes; the process runtime has one.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub nodes: u16,
+
+    /// The addresses of services, in CIDR form.
+    #[arg(long, value_name = "CIDR", default_value = "127.96.0.0/12")]
+    pub service_cidr: String,
+
+    /// The addresses of pods, in CIDR form.
+    #[arg(long, value_name = "CIDR", default_value = "127.64.0.0/12")]
+    pub pod_cidr: String,
+
+    /// Run the pods of the manifests in this directory, whatever the API says.
+    #[arg(long, value_name = "DIR")]
+    pub static_pods: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Listen {
+    /// Where to serve the API; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:6443", value_name = "ADDRESS")]
+    pub bind: SocketAddr,
+
+    /// Where certificates, kubeconfig and the state of nodes are kept.
+    #[arg(long, default_value = "orchestrator-data", value_name = "DIR")]
+    pub data_dir: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct Remote {
+    /// The kubeconfig of the API server.
+    #[arg(long, value_name = "FILE", env = "KUBECONFIG")]
+    pub kubeconfig: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct Agent {
+    #[command(flatten)]
+    pub remote: Remote,
+
+    /// The node's name; the host's name where it is not given.
+    #[arg(long)]
+    pub node_name: Option<String>,
+
+    /// Where the node keeps its state.
+    #[arg(long, default_value = "orchestrator-data", value_name = "DIR")]
+    pub data_dir: PathBuf,
+
+    /// What runs the containers.
+    #[arg(long, value_enum, default_value_t = RuntimeKind::Process)]
+    pub runtime: RuntimeKind,
+
+    /// The addresses of pods on this node, in CIDR form.
+    #[arg(long, value_name = "CIDR")]
+    pub pod_cidr: Option<String>,
+
+    /// Run the pods of the manifests in this directory, whatever the API says.
+    #[arg(long, value_name = "DIR")]
+    pub static_pods: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Toolbox {
+    /// Serve a small page over HTTP that says who answers.
+    Http {
+        /// Where to listen.
+        #[arg(long, default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
+        listen: SocketAddr,
+        /// The text of the page.
+        #[arg(long, default_value = "hello")]
+        text: String,
+        /// Fetch this address for each page, and show what it answers.
+        #[arg(long, value_name = "HOST:PORT")]
+        upstream: Option<String>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RuntimeKind {
+    /// Processes of this host; no root, no images.
+    Process,
+    /// Nothing runs; containers start, fail and end as told.
+    Simulated,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// The API.
+    Apiserver,
+    /// The controllers.
+    Controllers,
+    /// The scheduler.
+    Scheduler,
+    /// A node agent and the service proxy.
+    Node,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent_and_its_defaults_parse() {
+        Cli::command().debug_assert();
+        let cli = Cli::try_parse_from(["orchestrator", "server", "--parts", "apiserver"]).unwrap();
+        let Command::Server(server) = cli.command else { panic!("server") };
+        assert_eq!(server.parts, [Part::Apiserver]);
+        assert!(Cli::try_parse_from(["orchestrator", "up", "--nodes", "0"]).is_err());
+    }
+}

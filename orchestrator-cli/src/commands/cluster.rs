@@ -1,0 +1,100 @@
+//! Putting a cluster together from the command line, for `up` and `server`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use k8s_openapi::api::core::v1::Node;
+use orchestrator::client::Informers;
+use orchestrator::cluster::NodeSpec;
+use orchestrator::core::BoxError;
+use orchestrator::core::resource::Network;
+use orchestrator::{Builder, Cluster, Part};
+
+use crate::UsageError;
+use crate::args::RuntimeKind;
+
+/// What the command line says about the cluster.
+pub struct Shape<'a> {
+    pub parts: BTreeSet<Part>,
+    pub runtime: RuntimeKind,
+    pub nodes: u16,
+    pub network: Network,
+    pub data_dir: &'a Path,
+    pub static_pods: Option<PathBuf>,
+}
+
+/// A builder of the cluster.
+pub fn builder(shape: Shape<'_>) -> Result<Builder, BoxError> {
+    let mut builder = Cluster::builder()
+        .parts(shape.parts.iter().copied())
+        .network(shape.network)
+        .data_dir(shape.data_dir);
+    if !shape.parts.contains(&Part::Nodes) {
+        return Ok(builder);
+    }
+    match shape.runtime {
+        RuntimeKind::Simulated => builder = builder.simulated_nodes(shape.nodes.into()),
+        RuntimeKind::Process if shape.nodes > 1 => {
+            let why = "the process runtime has one node, since all its nodes would be this host; \
+                       use --runtime simulated for more";
+            return Err(UsageError(why.into()).into());
+        }
+        RuntimeKind::Process => {
+            builder = builder.node(process_node(host_name(), shape.data_dir, shape.static_pods)?);
+        }
+    }
+    Ok(builder)
+}
+
+/// A node that runs processes of this host; the programs beside this one are on their PATH.
+pub fn process_node(
+    name: String,
+    data_dir: &Path,
+    static_pods: Option<PathBuf>,
+) -> Result<NodeSpec, BoxError> {
+    let folder = std::path::absolute(data_dir.join("nodes").join(&name))?;
+    let mut node = NodeSpec::process(name, folder);
+    if let Some(own) = std::env::current_exe()?.parent() {
+        node = node.program_path(own);
+    }
+    if let Some(directory) = static_pods {
+        node = node.static_pods(directory);
+    }
+    Ok(node)
+}
+
+/// The host's name as a node name.
+pub fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name: String = name
+        .trim()
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
+        .collect();
+    match name.trim_matches(['-', '.']) {
+        "" => "localhost".into(),
+        name => name.into(),
+    }
+}
+
+/// Waits until all caches hold a state, and as many nodes as there are wanted are ready.
+pub async fn ready(informers: &Informers, nodes: usize) {
+    informers.synced().await;
+    if nodes == 0 {
+        return;
+    }
+    let cache = informers.of::<Node>();
+    loop {
+        let seen = cache.revision();
+        if cache.list().iter().filter(|node| is_ready(node)).count() >= nodes {
+            return;
+        }
+        cache.reached(seen.next()).await;
+    }
+}
+
+fn is_ready(node: &Node) -> bool {
+    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_deref());
+    conditions.unwrap_or_default().iter().any(|c| c.type_ == "Ready" && c.status == "True")
+}

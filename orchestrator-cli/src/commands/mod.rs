@@ -1,0 +1,24 @@
+//! The commands, one file each.
+
+pub mod agent;
+pub mod cluster;
+pub mod parts;
+pub mod server;
+pub mod toolbox;
+pub mod up;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Waits until the process is asked to end: Ctrl-C or SIGTERM.
+pub async fn termination() {
+    let terminate = signal(SignalKind::terminate());
+    let Ok(mut terminate) = terminate else {
+        // Without a handler the default action ends the process anyway.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

@@ -1,0 +1,58 @@
+//! `orchestrator server`: the API, and any of the other parts beside it.
+
+use std::collections::BTreeSet;
+
+use orchestrator::Part;
+use orchestrator::cluster::ServeOptions;
+use orchestrator::core::BoxError;
+use orchestrator::core::resource::Network;
+
+use super::cluster::{Shape, builder, ready};
+use super::termination;
+use crate::UsageError;
+use crate::args::{Part as Named, Server};
+
+pub async fn run(server: Server) -> Result<(), BoxError> {
+    if !server.parts.contains(&Named::Apiserver) {
+        let why = "a server serves the API, so --parts must name apiserver; use `orchestrator \
+                   controllers`, `scheduler` or `agent` to run a part against another server";
+        return Err(UsageError(why.into()).into());
+    }
+    let parts: BTreeSet<Part> = server.parts.iter().filter_map(part).collect();
+    let nodes = if parts.contains(&Part::Nodes) { server.nodes.into() } else { 0 };
+    let shape = Shape {
+        parts,
+        runtime: server.runtime,
+        nodes: server.nodes,
+        network: Network {
+            service_cidr: server.service_cidr,
+            pod_cidr: server.pod_cidr,
+            ..Network::default()
+        },
+        data_dir: &server.listen.data_dir,
+        static_pods: server.static_pods,
+    };
+    let mut end = std::pin::pin!(termination());
+    let cluster = builder(shape)?.start().await?;
+    let serving = cluster.serve(ServeOptions { bind: server.listen.bind }).await?;
+    tokio::select! {
+        biased;
+        () = &mut end => {}
+        () = ready(cluster.informers(), nodes) => {
+            println!("ready {}", serving.url());
+            end.await;
+        }
+    }
+    serving.shutdown().await;
+    cluster.shutdown().await;
+    Ok(())
+}
+
+fn part(named: &Named) -> Option<Part> {
+    match named {
+        Named::Apiserver => None,
+        Named::Controllers => Some(Part::Controllers),
+        Named::Scheduler => Some(Part::Scheduler),
+        Named::Node => Some(Part::Nodes),
+    }
+}

@@ -1,0 +1,188 @@
+//! Saying what a cluster is made of.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use orchestrator_apiserver::admission::Admission;
+use orchestrator_apiserver::authz::Authorizer;
+use orchestrator_controllers::ControllerDeps;
+use orchestrator_core::controller::Controller;
+use orchestrator_core::resource::Network;
+use orchestrator_core::{Env, ResourceDef, Store};
+use orchestrator_sched::Framework;
+use orchestrator_store::MemoryStore;
+
+use super::nodes::NodeSpec;
+use super::{Cluster, StartError, start};
+
+/// A part of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// The built-in controllers.
+    Controllers,
+    /// The scheduler.
+    Scheduler,
+    /// The nodes, with their agents and service proxies.
+    Nodes,
+}
+
+impl Part {
+    /// All parts.
+    pub const ALL: [Self; 3] = [Self::Controllers, Self::Scheduler, Self::Nodes];
+}
+
+/// Makes a controller from the cluster's informers.
+pub(super) type ControllerFactory =
+    Box<dyn FnOnce(&ControllerDeps) -> Arc<dyn Controller> + Send>;
+
+/// Says what a [`Cluster`] is made of; without further words it is a complete control plane in
+/// memory on the host's clock, with no nodes.
+#[must_use = "nothing runs before `start`"]
+pub struct Builder {
+    pub(super) env: Env,
+    pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) memory: Option<Arc<MemoryStore>>,
+    pub(super) parts: BTreeSet<Part>,
+    pub(super) network: Network,
+    pub(super) resources: Vec<ResourceDef>,
+    pub(super) authorizer: Option<Arc<dyn Authorizer>>,
+    pub(super) admission: Vec<Arc<dyn Admission>>,
+    pub(super) controllers: Vec<ControllerFactory>,
+    pub(super) schedulers: Vec<Framework>,
+    pub(super) default_scheduler: bool,
+    pub(super) nodes: Vec<NodeSpec>,
+    pub(super) data_dir: Option<std::path::PathBuf>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            env: Env::system(),
+            store: None,
+            memory: None,
+            parts: Part::ALL.into(),
+            network: Network::default(),
+            resources: Vec::new(),
+            authorizer: None,
+            admission: Vec::new(),
+            controllers: Vec::new(),
+            schedulers: Vec::new(),
+            default_scheduler: true,
+            nodes: Vec::new(),
+            data_dir: None,
+        }
+    }
+}
+
+impl Builder {
+    /// Takes clock, randomness and tasks from `env`.
+    pub fn env(mut self, env: Env) -> Self {
+        self.env = env;
+        self
+    }
+
+    /// Runs in virtual time, with all randomness from `seed`; under tokio's paused clock two runs
+    /// are the same byte for byte.
+    pub fn simulated(self, seed: u64) -> Self {
+        self.env(Env::simulated(seed))
+    }
+
+    /// Keeps objects in this store; without it, in memory.
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self.memory = None;
+        self
+    }
+
+    /// Keeps objects in this memory store, which can then be forked.
+    pub fn memory_store(mut self, store: Arc<MemoryStore>) -> Self {
+        self.store = Some(Arc::clone(&store) as _);
+        self.memory = Some(store);
+        self
+    }
+
+    /// Runs only these parts beside the API server.
+    pub fn parts(mut self, parts: impl IntoIterator<Item = Part>) -> Self {
+        self.parts = parts.into_iter().collect();
+        self
+    }
+
+    /// Uses these addresses for services, pods and node ports.
+    pub fn network(mut self, network: Network) -> Self {
+        self.network = network;
+        self
+    }
+
+    /// Serves this resource too, or instead of the built-in one of its name.
+    pub fn resource(mut self, def: ResourceDef) -> Self {
+        self.resources.push(def);
+        self
+    }
+
+    /// Asks this authorizer instead of the built-in one.
+    pub fn authorizer(mut self, authorizer: Arc<dyn Authorizer>) -> Self {
+        self.authorizer = Some(authorizer);
+        self
+    }
+
+    /// Appends a step to the admission chain.
+    pub fn admission(mut self, step: Arc<dyn Admission>) -> Self {
+        self.admission.push(step);
+        self
+    }
+
+    /// Runs this controller beside the built-in ones.
+    pub fn controller(
+        mut self,
+        make: impl FnOnce(&ControllerDeps) -> Arc<dyn Controller> + Send + 'static,
+    ) -> Self {
+        self.controllers.push(Box::new(make));
+        self
+    }
+
+    /// Runs this scheduler too; it replaces the built-in one where it has its name,
+    /// `default-scheduler`.
+    pub fn scheduler(mut self, framework: Framework) -> Self {
+        self.default_scheduler &= framework.name() != "default-scheduler";
+        self.schedulers.push(framework);
+        self
+    }
+
+    /// Adds `count` nodes on which nothing really runs, named `node-0` and so on.
+    pub fn simulated_nodes(mut self, count: usize) -> Self {
+        let first = self.nodes.len();
+        self.nodes.extend((first..first + count).map(|n| NodeSpec::simulated(format!("node-{n}"))));
+        self
+    }
+
+    /// Adds a node.
+    pub fn node(mut self, node: NodeSpec) -> Self {
+        self.nodes.push(node);
+        self
+    }
+
+    /// Keeps certificates, tokens and keys in this directory, and makes them on first start; a
+    /// cluster that [serves](Cluster::serve) over TLS needs it.
+    pub fn data_dir(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.data_dir = Some(path.into());
+        self
+    }
+
+    /// Starts everything, as tasks that the cluster owns.
+    ///
+    /// # Errors
+    /// The store's, while the objects that every cluster has are made; or what a node needs is
+    /// not there.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn start(self) -> Result<Cluster, StartError> {
+        start::start(self).await
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("parts", &self.parts).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,136 @@
+//! The composition root: joins the parts, owns their tasks, and lets time pass.
+
+mod builder;
+#[cfg(feature = "kube")]
+mod kube;
+mod nodes;
+mod serve;
+mod settle;
+mod start;
+
+pub use builder::{Builder, Part};
+pub use nodes::NodeSpec;
+pub use serve::{ServeOptions, Serving};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use orchestrator_apiserver::http::HttpService;
+use orchestrator_apiserver::tls::{Pki, TlsError};
+use orchestrator_apiserver::ApiServer;
+use orchestrator_client::{Client, Informers};
+use orchestrator_controllers::RunningManager;
+use orchestrator_core::resource::Network;
+use orchestrator_core::{BoxError, Env, Status, Store, UserInfo};
+use orchestrator_store::MemoryStore;
+
+/// A running cluster; dropping it ends every task and process that it started.
+#[derive(Debug)]
+pub struct Cluster {
+    // In the order in which they end: first those who act, last those who answer.
+    nodes: Vec<nodes::RunningNode>,
+    scheduler: Option<orchestrator_sched::Running>,
+    controllers: Option<RunningManager>,
+    informers: Informers,
+    http: HttpService,
+    api: Arc<ApiServer>,
+    pki: Arc<Pki>,
+    store: Arc<dyn Store>,
+    memory: Option<Arc<MemoryStore>>,
+    env: Env,
+    network: Network,
+}
+
+/// Why a cluster did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The objects that every cluster has could not be made.
+    #[error("cannot make the objects that every cluster has")]
+    Bootstrap(#[source] Status),
+    /// Certificates or keys could not be made or read.
+    #[error("cannot set up certificates")]
+    Certificates(#[from] TlsError),
+    /// A node could not be started.
+    #[error("cannot start node {name}")]
+    Node {
+        /// The node.
+        name: String,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
+    /// The API could not be served.
+    #[error("cannot serve on {address}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Cluster {
+    /// A builder.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A client in `system:masters` that calls the API directly.
+    pub fn client(&self) -> Client {
+        self.client_as(UserInfo::system("admin"))
+    }
+
+    /// A client that calls the API directly as `user`.
+    pub fn client_as(&self, user: UserInfo) -> Client {
+        Client::direct(Arc::clone(&self.api) as _, user, self.env.clone())
+    }
+
+    /// The informers that the cluster's own parts share.
+    pub fn informers(&self) -> &Informers {
+        &self.informers
+    }
+
+    /// The API server.
+    pub fn api(&self) -> &Arc<ApiServer> {
+        &self.api
+    }
+
+    /// The API over HTTP, as a tower service without a socket.
+    pub fn http(&self) -> &HttpService {
+        &self.http
+    }
+
+    /// The store underneath.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Clock, randomness, tasks.
+    pub fn env(&self) -> &Env {
+        &self.env
+    }
+
+    /// Returns when no watch event is undelivered, no reconcile is queued or running and no timer
+    /// is due. In virtual time this moves the clock by some milliseconds.
+    pub async fn settle(&self) {
+        settle::settle(&self.env).await;
+    }
+
+    /// Lets `duration` pass, with everything that falls due in it, and settles; on tokio's paused
+    /// clock this takes no longer than the work that there is.
+    pub async fn advance(&self, duration: Duration) {
+        settle::advance(&self.env, duration).await;
+    }
+
+    /// A builder of a cluster that begins with a copy of all objects of this one, at no cost and
+    /// independent from now on: for asking what would happen. `None` where the store is not the
+    /// memory store.
+    pub fn fork(&self) -> Option<Builder> {
+        let memory = self.memory.as_ref()?;
+        let env = self.env.clone();
+        let copy = Arc::new(memory.fork(env.clone()));
+        Some(Self::builder().env(env).network(self.network.clone()).memory_store(copy))
+    }
+}

@@ -1,0 +1,132 @@
+//! Bringing the parts up, each on what is there before it.
+
+use std::sync::Arc;
+
+use orchestrator_apiserver::ApiServer;
+use orchestrator_apiserver::authn::{
+    Authenticators, ClientCertificates, ServiceAccountTokens, StaticTokens,
+};
+use orchestrator_apiserver::http::HttpService;
+use orchestrator_apiserver::tls::Pki;
+use orchestrator_client::{Client, Informers};
+use orchestrator_controllers::{ControllerDeps, Manager, Resources, RunningManager, ServedResource};
+use orchestrator_core::{Env, Store, UserInfo};
+use orchestrator_runtime::NodeTable;
+use orchestrator_sched::{Running, SchedulerLoop};
+use orchestrator_store::MemoryStore;
+
+use super::builder::{Builder, ControllerFactory};
+use super::{Cluster, Part, StartError, nodes};
+
+pub(super) async fn start(mut builder: Builder) -> Result<Cluster, StartError> {
+    let env = builder.env.clone();
+    let (store, memory) = store(&mut builder, &env);
+    let pki = Arc::new(match &builder.data_dir {
+        Some(directory) => Pki::in_directory(directory, &env)?,
+        None => Pki::in_memory(&env)?,
+    });
+    let tokens = ServiceAccountTokens::new(pki.service_account_key(), env.clone());
+    let tokens = Arc::new(tokens.expect("the key was made for this"));
+    let table = Arc::new(NodeTable::default());
+    let api = Arc::new(api(&mut builder, &store, &tokens, &table));
+    tokens.check_against(api.objects().clone());
+    api.start().await.map_err(StartError::Bootstrap)?;
+
+    let client = Client::direct(Arc::clone(&api) as _, UserInfo::system("admin"), env.clone());
+    let informers = Informers::new(client);
+    let has = |part| builder.parts.contains(&part);
+    let factories = std::mem::take(&mut builder.controllers);
+    let controllers = (has(Part::Controllers) || !factories.is_empty())
+        .then(|| controllers(&builder, factories, &api, &informers, &pki));
+    let with_scheduler = has(Part::Scheduler);
+    let specs = if has(Part::Nodes) { std::mem::take(&mut builder.nodes) } else { Vec::new() };
+    let scheduler = with_scheduler.then(|| scheduler(&mut builder, &informers));
+    let nodes = nodes::start(specs, &informers, &table, &builder.network).await?;
+    Ok(Cluster {
+        nodes,
+        scheduler,
+        controllers,
+        informers,
+        http: http(&api, tokens, &pki),
+        api,
+        pki,
+        store,
+        memory,
+        env,
+        network: builder.network,
+    })
+}
+
+/// The store that was asked for, or one in memory.
+fn store(builder: &mut Builder, env: &Env) -> (Arc<dyn Store>, Option<Arc<MemoryStore>>) {
+    match builder.store.take() {
+        Some(store) => (store, builder.memory.take()),
+        None => {
+            let memory = Arc::new(MemoryStore::new(env.clone()));
+            (Arc::clone(&memory) as _, Some(memory))
+        }
+    }
+}
+
+fn api(
+    builder: &mut Builder,
+    store: &Arc<dyn Store>,
+    tokens: &Arc<ServiceAccountTokens>,
+    table: &Arc<NodeTable>,
+) -> ApiServer {
+    let mut api = ApiServer::builder(Arc::clone(store), builder.env.clone())
+        .network(builder.network.clone())
+        .tokens(Arc::clone(tokens) as _)
+        .nodes(Arc::clone(table) as _);
+    for def in builder.resources.drain(..) {
+        api = api.resource(def);
+    }
+    for step in builder.admission.drain(..) {
+        api = api.admission(step);
+    }
+    if let Some(authorizer) = builder.authorizer.take() {
+        api = api.authorizer(authorizer);
+    }
+    api.build()
+}
+
+fn http(api: &Arc<ApiServer>, tokens: Arc<ServiceAccountTokens>, pki: &Pki) -> HttpService {
+    let admin = (pki.admin_token().to_owned(), Pki::admin());
+    let authenticators = Authenticators::new()
+        .with(Arc::new(ClientCertificates))
+        .with(Arc::new(StaticTokens::new([admin])))
+        .with(Arc::clone(&tokens) as _);
+    HttpService::with_keys(Arc::clone(api), authenticators, Some(tokens))
+}
+
+fn controllers(
+    builder: &Builder,
+    factories: Vec<ControllerFactory>,
+    api: &Arc<ApiServer>,
+    informers: &Informers,
+    pki: &Pki,
+) -> RunningManager {
+    let registry = api.registry().clone();
+    let resources = Resources::new(move || {
+        registry.defs().iter().map(|def| ServedResource::from(&**def)).collect()
+    });
+    let mut deps = ControllerDeps::new(informers.clone(), resources);
+    deps.config.root_ca = pki.ca_certificate().to_owned();
+    deps.config.pod_cidr = builder.network.pod_cidr.clone();
+    let mut manager = Manager::new(informers.clone(), builder.env.clone());
+    if builder.parts.contains(&Part::Controllers) {
+        manager = manager.add_all(orchestrator_controllers::builtin(&deps));
+    }
+    manager.add_all(factories.into_iter().map(|make| make(&deps))).start()
+}
+
+fn scheduler(builder: &mut Builder, informers: &Informers) -> Running {
+    let mut schedulers = SchedulerLoop::new(informers.clone());
+    if builder.default_scheduler {
+        schedulers = schedulers.with_default();
+    }
+    for framework in builder.schedulers.drain(..) {
+        schedulers = schedulers.with_framework(framework);
+    }
+    schedulers.start()
+}

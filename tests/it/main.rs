@@ -1,0 +1,7 @@
+//! The library through its public face: whole planes in virtual time, kube-rs as a client.
+
+mod determinism;
+mod kube_client;
+mod lifecycle;
+mod plane;
+mod scale;

@@ -31,17 +31,22 @@ pub(crate) fn sooner(a: Option<Duration>, b: Option<Duration>) -> Option<Duratio
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// A time in a test's words.
+    pub(crate) fn at(text: &str) -> Time {
+        Time(text.parse().unwrap())
+    }
 
     #[test]
     fn waits_end_at_now_and_never_overflow() {
-        let at = |second| Timestamp::from_second(second).unwrap();
-        assert_eq!(until(at(5), at(7)), Some(Duration::from_secs(2)));
-        assert_eq!(until(at(7), at(7)), None);
-        assert_eq!(until(at(8), at(7)), None);
-        assert_eq!(plus(&Time(at(5)), 3), at(8));
-        assert_eq!(plus(&Time(at(5)), i64::MAX), Timestamp::MAX);
+        let second = |second| Timestamp::from_second(second).unwrap();
+        assert_eq!(until(second(5), second(7)), Some(Duration::from_secs(2)));
+        assert_eq!(until(second(7), second(7)), None);
+        assert_eq!(until(second(8), second(7)), None);
+        assert_eq!(plus(&Time(second(5)), 3), second(8));
+        assert_eq!(plus(&Time(second(5)), i64::MAX), Timestamp::MAX);
         let s = Duration::from_secs;
         assert_eq!(sooner(Some(s(2)), Some(s(1))), Some(s(1)));
         assert_eq!(sooner(None, Some(s(1))), Some(s(1)));

@@ -4,16 +4,26 @@
 //! [`Manager`] gives it a [work queue](queue), runs it, and does not let a key run before the
 //! caches show that key's own last writes.
 
+mod backends;
+mod builtin;
 mod clock;
 mod closure;
 pub mod deployment;
 mod deps;
+pub mod endpoints;
+pub mod endpointslice;
+pub mod garbage;
 pub mod leader;
 pub mod manager;
+pub mod mirroring;
+pub mod namespace;
 pub mod queue;
 pub mod replicaset;
+pub mod rootca;
+pub mod serviceaccount;
 mod workload;
 
+pub use builtin::builtin;
 pub use closure::controller_fn;
 pub use deps::{Config, ControllerDeps, Resources, ServedResource};
 pub use manager::{Manager, RunningManager};

@@ -1,0 +1,81 @@
+//! All built-in controllers in one list.
+
+use std::sync::Arc;
+
+use orchestrator_core::controller::Controller;
+
+use crate::ControllerDeps;
+use crate::deployment::DeploymentController;
+use crate::endpoints::EndpointsController;
+use crate::endpointslice::EndpointSliceController;
+use crate::garbage::GarbageCollector;
+use crate::mirroring::MirroringController;
+use crate::namespace::NamespaceController;
+use crate::replicaset::ReplicaSetController;
+use crate::rootca::RootCaController;
+use crate::serviceaccount::ServiceAccountController;
+
+/// All built-in controllers whose resources the API serves.
+///
+/// # Panics
+/// Outside of a tokio runtime: making a controller starts the informers that it reads.
+pub fn builtin(deps: &ControllerDeps) -> Vec<Arc<dyn Controller>> {
+    MAKERS.iter().filter(|maker| maker.is_served(deps)).map(|maker| (maker.make)(deps)).collect()
+}
+
+/// How to make a controller, and what it cannot do without.
+struct Maker {
+    /// Group, version and plural of what it reads and writes.
+    needs: &'static [(&'static str, &'static str, &'static str)],
+    make: fn(&ControllerDeps) -> Arc<dyn Controller>,
+}
+
+impl Maker {
+    /// An informer of a resource that is not served would never be ready, and neither would be
+    /// the controllers.
+    fn is_served(&self, deps: &ControllerDeps) -> bool {
+        self.needs.iter().all(|(group, version, resource)| {
+            deps.resources
+                .serves(&orchestrator_core::GroupVersionResource::new(*group, *version, *resource))
+        })
+    }
+}
+
+const NAMESPACES: (&str, &str, &str) = ("", "v1", "namespaces");
+const PODS: (&str, &str, &str) = ("", "v1", "pods");
+const SERVICES: (&str, &str, &str) = ("", "v1", "services");
+const NODES: (&str, &str, &str) = ("", "v1", "nodes");
+const ENDPOINTS: (&str, &str, &str) = ("", "v1", "endpoints");
+const SLICES: (&str, &str, &str) = ("discovery.k8s.io", "v1", "endpointslices");
+const REPLICASETS: (&str, &str, &str) = ("apps", "v1", "replicasets");
+
+/// The controllers in the order in which they start.
+const MAKERS: &[Maker] = &[
+    Maker { needs: &[NAMESPACES], make: |deps| Arc::new(NamespaceController::new(deps)) },
+    Maker { needs: &[], make: |deps| Arc::new(GarbageCollector::new(deps)) },
+    Maker {
+        needs: &[NAMESPACES, ("", "v1", "serviceaccounts")],
+        make: |deps| Arc::new(ServiceAccountController::new(deps)),
+    },
+    Maker {
+        needs: &[NAMESPACES, ("", "v1", "configmaps")],
+        make: |deps| Arc::new(RootCaController::new(deps)),
+    },
+    Maker { needs: &[PODS, REPLICASETS], make: |deps| Arc::new(ReplicaSetController::new(deps)) },
+    Maker {
+        needs: &[PODS, REPLICASETS, ("apps", "v1", "deployments")],
+        make: |deps| Arc::new(DeploymentController::new(deps)),
+    },
+    Maker {
+        needs: &[PODS, SERVICES, ENDPOINTS],
+        make: |deps| Arc::new(EndpointsController::new(deps)),
+    },
+    Maker {
+        needs: &[PODS, SERVICES, NODES, SLICES],
+        make: |deps| Arc::new(EndpointSliceController::new(deps)),
+    },
+    Maker {
+        needs: &[SERVICES, ENDPOINTS, SLICES],
+        make: |deps| Arc::new(MirroringController::new(deps)),
+    },
+];

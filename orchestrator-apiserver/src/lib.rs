@@ -24,6 +24,7 @@ pub mod openapi;
 mod pipeline;
 mod registry;
 mod rest;
+mod reviews;
 mod server;
 mod subresource;
 pub mod tls;

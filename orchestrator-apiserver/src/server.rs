@@ -1,6 +1,7 @@
 //! The server itself: its parts, and the one function through which everything goes.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -69,6 +70,15 @@ impl ApiServer {
     /// The store's.
     pub async fn start(&self) -> Result<(), Status> {
         bootstrap::run(self).await
+    }
+
+    /// Tells the cluster that the API is reached at `address`: the endpoints of the service
+    /// `kubernetes`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn advertise(&self, address: SocketAddr) -> Result<(), Status> {
+        bootstrap::advertise(self, address).await
     }
 
     /// What is served.

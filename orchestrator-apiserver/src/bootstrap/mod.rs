@@ -1,10 +1,104 @@
 //! What every cluster has from its first moment on.
+//!
+//! The objects are data: `objects.json` holds those that are the same everywhere, and what
+//! depends on the cluster's own addresses is made here. Each is made through the same path as any
+//! other object, and only where it is missing.
 
-use orchestrator_core::Status;
+mod advertise;
 
+use std::net::SocketAddr;
+
+use orchestrator_core::object::Object;
+use orchestrator_core::resource::split_api_version;
+use orchestrator_core::{ApiRequest, ApiService, Json, Status, UserInfo, Verb};
+use serde_json::json;
+
+use crate::alloc::Services;
 use crate::server::ApiServer;
 
+/// The objects that are the same in every cluster, in the order in which they are made.
+const OBJECTS: &str = include_str!("objects.json");
+
+/// The port of the API inside the cluster.
+const PORT: u16 = 443;
+
 /// Makes what is missing.
-pub(crate) async fn run(_server: &ApiServer) -> Result<(), Status> {
+pub(crate) async fn run(server: &ApiServer) -> Result<(), Status> {
+    let objects: Vec<Object> = serde_json::from_str(OBJECTS).expect("the file is tested");
+    for object in objects {
+        make(server, object).await?;
+    }
+    make(server, service_range(server)).await?;
+    if let Some(service) = api_service(server) {
+        make(server, service).await?;
+    }
     Ok(())
+}
+
+/// Tells the cluster where the API is to be reached.
+pub(crate) async fn advertise(server: &ApiServer, address: SocketAddr) -> Result<(), Status> {
+    advertise::run(server, address).await
+}
+
+/// Makes one object where it is missing and its kind is served.
+async fn make(server: &ApiServer, object: Object) -> Result<(), Status> {
+    let (group, version) = split_api_version(object.api_version());
+    let Some(resource) = server.registry.by_kind(group, version, object.kind()) else {
+        return Ok(());
+    };
+    let namespace = object.namespace().to_owned();
+    let key = resource.key(&namespace, object.name());
+    if server.objects.read(key).await?.is_some() {
+        return Ok(());
+    }
+    let gvr = resource.def.gvr.clone();
+    let request = ApiRequest::new(Verb::Create, gvr, UserInfo::system("apiserver"))
+        .namespace(namespace)
+        .body(object);
+    match server.call(request).await {
+        // Another server on the same store came first.
+        Err(status) if status.is_already_exists() => Ok(()),
+        result => result.map(drop),
+    }
+}
+
+fn service_range(server: &ApiServer) -> Object {
+    let mut range = Object::new("networking.k8s.io/v1", "ServiceCIDR");
+    range.set_meta("name", "kubernetes");
+    range.set("spec", json!({"cidrs": [server.network.service_cidr]}));
+    range
+}
+
+/// The service by which pods reach the API; it has the first address of the range.
+fn api_service(server: &ApiServer) -> Option<Object> {
+    let address = Services::first_address(server)?.to_string();
+    let mut service = Object::new("v1", "Service");
+    service.set_meta("name", "kubernetes");
+    service.set_meta("namespace", "default");
+    service.set_meta("labels", json!({"component": "apiserver", "provider": "kubernetes"}));
+    service.set(
+        "spec",
+        json!({
+            "clusterIP": address,
+            "clusterIPs": [address],
+            "ports": [{"name": "https", "protocol": "TCP", "port": PORT, "targetPort": PORT}],
+            "type": "ClusterIP",
+            "sessionAffinity": Json::from("None"),
+        }),
+    );
+    Some(service)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_objects_are_whole_and_namespaces_come_first() {
+        let objects: Vec<Object> = serde_json::from_str(OBJECTS).unwrap();
+        assert!(objects.iter().all(|object| !object.name().is_empty()));
+        let namespaces = objects.iter().take_while(|object| object.kind() == "Namespace").count();
+        assert_eq!(namespaces, 4);
+        assert!(objects.iter().any(|object| object.name() == "system-node-critical"));
+    }
 }

@@ -12,7 +12,7 @@ use std::mem;
 use orchestrator_core::{ApiRequest, ApiResponse, Status, Verb};
 
 use crate::server::ApiServer;
-use crate::{rest, subresource};
+use crate::{rest, reviews, subresource};
 
 /// Answers one request.
 pub(crate) async fn run(
@@ -26,9 +26,12 @@ pub(crate) async fn run(
     }
     let body = mem::take(&mut request.body);
     let cx = Cx::new(server, resource, request);
-    let body = match cx.request.subresource.is_empty() {
-        true => rest::answer(&cx, body).await?,
-        false => subresource::answer(&cx, body).await?,
+    let body = if !cx.request.subresource.is_empty() {
+        subresource::answer(&cx, body).await?
+    } else if let Some(review) = reviews::find(&cx) {
+        review.answer(&cx, body).await?
+    } else {
+        rest::answer(&cx, body).await?
     };
     Ok(ApiResponse { warnings: cx.into_warnings(), body })
 }

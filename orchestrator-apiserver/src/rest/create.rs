@@ -21,7 +21,7 @@ pub(crate) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Stat
     options::check_create(&cx.request.options)?;
     let mut object = body::object(cx, body)?;
     metadata::place(cx, &mut object)?;
-    managed::created(cx, &mut object)?;
+    managed::created(cx, &mut object);
     let item = make(cx, object).await?;
     Ok(ResponseBody::Object { code: 201, item, def: Some(Arc::clone(&cx.resource.def)) })
 }

@@ -1,33 +1,109 @@
 //! Managed fields: who set what, as server-side apply needs to know it.
 
-use bytes::Bytes;
-use orchestrator_core::Status;
-use orchestrator_core::object::Object;
+use std::sync::LazyLock;
 
+use bytes::Bytes;
+use orchestrator_core::apply::{self, FieldManager, FieldSet, Write};
+use orchestrator_core::object::{Map, Object};
+use orchestrator_core::{Json, Status};
+
+use super::body;
 use crate::pipeline::Cx;
 
+/// What a write of the whole does not change where the status has a path of its own.
+static STATUS: LazyLock<FieldSet> = LazyLock::new(|| FieldSet::of([&["status"][..]]));
+
+/// What a write of the status does not change.
+static ALL_BUT_STATUS: LazyLock<FieldSet> =
+    LazyLock::new(|| FieldSet::of([&["spec"][..], &["metadata"][..]]));
+
 /// Notes who made the object.
-pub(crate) fn created(_cx: &Cx<'_>, object: &mut Object) -> Result<(), Status> {
-    object.meta_mut().remove("managedFields");
-    Ok(())
+pub(crate) fn created(cx: &Cx<'_>, object: &mut Object) {
+    note(cx, None, object);
 }
 
 /// Notes who changed what between `live` and `new`.
-pub(crate) fn updated(_cx: &Cx<'_>, live: &Object, new: &mut Object) -> Result<(), Status> {
-    new.set_meta("managedFields", live.meta("managedFields").cloned().unwrap_or_default());
-    Ok(())
+pub(crate) fn updated(cx: &Cx<'_>, live: &Object, new: &mut Object) {
+    note(cx, Some(live), new);
+}
+
+fn note(cx: &Cx<'_>, live: Option<&Object>, new: &mut Object) {
+    let Some(manager) = manager(cx) else {
+        new.meta_mut().remove("managedFields");
+        return;
+    };
+    let now = cx.server.env.now_rfc3339();
+    let live = live.map(|live| Json::Object(live.as_map().clone()));
+    let mut tree = std::mem::take(new).into_json();
+    manager.update(live.as_ref(), &mut tree, &write(cx, &now));
+    *new = object(tree);
 }
 
 /// Reads the intent of an apply.
-pub(crate) fn read_intent(_cx: &Cx<'_>, _bytes: &Bytes) -> Result<Object, Status> {
-    Err(Status::not_implemented("server-side apply"))
+pub(crate) fn read_intent(bytes: &Bytes) -> Result<Object, Status> {
+    let tree = body::yaml(bytes).map_err(|mut status| {
+        status.message.insert_str(0, "error decoding YAML: ");
+        status
+    })?;
+    match tree {
+        Json::Object(map) => Ok(Object::from(map)),
+        _ => Err(Status::bad_request("error decoding YAML: the body is no object")),
+    }
 }
 
 /// Merges an intent into the live object.
 pub(crate) fn applied(
-    _cx: &Cx<'_>,
-    _live: Option<&Object>,
-    _intent: &Object,
+    cx: &Cx<'_>,
+    live: Option<&Object>,
+    intent: &Object,
 ) -> Result<Object, Status> {
-    Err(Status::not_implemented("server-side apply"))
+    let Some(manager) = manager(cx) else {
+        return Err(Status::not_implemented("server-side apply to a kind without a schema"));
+    };
+    let now = cx.server.env.now_rfc3339();
+    let live = live.map(|live| Json::Object(live.as_map().clone()));
+    let intent = Json::Object(intent.as_map().clone());
+    let force = cx.request.options.force == Some(true);
+    let applied = manager
+        .apply(live.as_ref(), &intent, &write(cx, &now), force)
+        .map_err(|error| error.status())?;
+    Ok(object(applied.object))
+}
+
+/// Keeps the times of the managers where a change is no change.
+pub(crate) fn settle(live: &Object, new: &mut Object) {
+    if live.meta("managedFields") == new.meta("managedFields") {
+        return;
+    }
+    let mut tree = std::mem::take(new).into_json();
+    apply::keep_times_if_unchanged(&Json::Object(live.as_map().clone()), &mut tree);
+    *new = object(tree);
+}
+
+fn object(tree: Json) -> Object {
+    match tree {
+        Json::Object(map) => Object::from(map),
+        _ => Object::from(Map::new()),
+    }
+}
+
+fn manager<'c>(cx: &'c Cx<'_>) -> Option<FieldManager<'c>> {
+    let def = &cx.resource.def;
+    let definition = def.schema.definition(def.definition.as_deref()?)?;
+    let reset_fields = match &*cx.request.subresource {
+        "status" => Some(&*ALL_BUT_STATUS),
+        "" if def.subresource("status").is_some() => Some(&*STATUS),
+        _ => None,
+    };
+    Some(FieldManager { schema: &def.schema, definition, reset_fields })
+}
+
+fn write<'c>(cx: &'c Cx<'_>, now: &'c str) -> Write<'c> {
+    let named = cx.request.options.field_manager.as_str();
+    Write {
+        manager: if named.is_empty() { &cx.request.agent } else { named },
+        api_version: &cx.resource.api_version,
+        subresource: &cx.request.subresource,
+        now,
+    }
 }

@@ -25,7 +25,6 @@ pub(crate) mod removal;
 pub(crate) mod revision;
 pub(crate) mod rules;
 
-pub(crate) use create::make;
 pub(crate) use delete::remove;
 
 use orchestrator_core::request::Body;

@@ -9,7 +9,7 @@ use orchestrator_core::resource::GroupKind;
 use orchestrator_core::value::Item;
 use orchestrator_core::{Json, Revision, Status};
 
-use super::{admit, metadata, removal, revision, rules};
+use super::{admit, managed, metadata, removal, revision, rules};
 use crate::admission::Operation;
 use crate::alloc::Reservation;
 use crate::pipeline::Cx;
@@ -104,6 +104,7 @@ async fn attempt(
         return Err(Status::invalid(&cx.resource.group_kind, new.name(), &errors));
     }
     let reservation = Reservation::for_write(cx, &mut new, Some(old)).await?;
+    managed::settle(old, &mut new);
     let new = admit::validate(cx, Operation::Update, new, Some(old)).await?;
     strategy.warnings(&new, Some(old), cx.change()).into_iter().for_each(|text| cx.warn(text));
     let attempt = put(cx, current, new).await?;

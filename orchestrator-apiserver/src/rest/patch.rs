@@ -42,7 +42,7 @@ impl Change for Described {
         object.set_meta("resourceVersion", current.stored.revision().to_string());
         let mut new = self.patch.lay_over(cx, object, &cx.resource.def.gvk())?;
         cx.resource.def.strategy.default(&mut new);
-        managed::updated(cx, &current.object, &mut new)?;
+        managed::updated(cx, &current.object, &mut new);
         Ok(new)
     }
 }
@@ -53,7 +53,7 @@ async fn apply(
     cx: &Cx<'_>,
     bytes: &Bytes,
 ) -> Result<(u16, orchestrator_core::value::Item), Status> {
-    let mut intent = Intent { object: managed::read_intent(cx, bytes)? };
+    let mut intent = Intent { object: managed::read_intent(bytes)? };
     metadata::place(cx, &mut intent.object)?;
     metadata::call(cx, &mut intent.object)?;
     if let Some(current) = modify::current(cx).await? {

@@ -21,7 +21,7 @@ pub(crate) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Stat
     let (code, item) = match modify::current(cx).await? {
         Some(current) => (200, modify::run(cx, current, &mut Replace { object }).await?),
         None if may_make(cx) => {
-            managed::created(cx, &mut object)?;
+            managed::created(cx, &mut object);
             (201, create::make(cx, object).await?)
         }
         None => return Err(cx.not_found()),
@@ -40,7 +40,7 @@ struct Replace {
 impl Change for Replace {
     fn make(&mut self, cx: &Cx<'_>, current: &Current) -> Result<Object, Status> {
         let mut new = self.object.clone();
-        managed::updated(cx, &current.object, &mut new)?;
+        managed::updated(cx, &current.object, &mut new);
         Ok(new)
     }
 

@@ -72,7 +72,7 @@ impl<'v> Side<'v> {
     fn of(value: Option<&'v Json>, field: Option<&'v Field>, parent: bool) -> Self {
         match (value, field) {
             (Some(value), _) => Self::There(value),
-            (None, Some(field)) if parent && field.is_implied() => match field.ty {
+            (None, Some(field)) if parent && field.implied => match field.ty {
                 Type::Ref(..) => Self::Implied(Some(&EMPTY)),
                 _ => Self::Implied(field.default.as_deref()),
             },

@@ -187,6 +187,7 @@ fn field(name: &str, ty: Type) -> Field {
         default: None,
         values: Box::default(),
         omits_zero: false,
+        implied: false,
         patch: PatchRule::default(),
     }
 }

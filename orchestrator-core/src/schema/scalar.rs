@@ -125,7 +125,9 @@ impl Scalar {
         match self {
             Self::Quantity => {
                 let canonical = text.trim().parse::<Quantity>()?.to_string();
-                Ok((canonical != text).then_some(canonical))
+                // A plus sign stays where it is all that is not canonical; so it was recorded.
+                let same = canonical == text.strip_prefix('+').unwrap_or(text);
+                Ok((!same).then_some(canonical))
             }
             Self::Time => time(text, false),
             Self::MicroTime => time(text, true),

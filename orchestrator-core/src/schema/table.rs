@@ -36,7 +36,8 @@ pub(super) fn parse(text: &'static str) -> Option<Schema> {
             Some(field) => {
                 let definition = definitions.last_mut()?;
                 let mut field = parse_field(field, &names)?;
-                field.omits_zero = zero::is_omitted(definition.short_name(), &field);
+                field.omits_zero = zero::is_omitted(&definition.name, &field);
+                field.implied = zero::is_implied(&definition.name, &field);
                 definition.fields.push(field);
             }
             None => definitions.push(parse_definition(line)?),
@@ -88,6 +89,7 @@ fn parse_field(line: &'static str, names: &Names) -> Option<Field> {
         default: None,
         values: Box::default(),
         omits_zero: false,
+        implied: false,
         patch: PatchRule::default(),
     };
     for word in words {
@@ -190,7 +192,7 @@ mod tests {
         assert!(list.patch.merge && list.patch.retain_keys && list.required);
         assert!(matches!(&a.field("m").unwrap().ty, Type::Map(m) if m.kind == MapKind::Atomic));
         assert!(matches!(a.field("r").unwrap().ty, Type::Ref(_, MapKind::Granular)));
-        assert!(a.field("r").unwrap().is_implied());
+        assert!(a.field("r").unwrap().implied);
         assert_eq!(&*a.field("s").unwrap().values, ["a", "b c"]);
         assert_eq!(schema.definition("io.k8s.api.B").unwrap().alias, Some(Scalar::Quantity));
     }

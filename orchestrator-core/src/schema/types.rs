@@ -81,20 +81,11 @@ pub struct Field {
     pub values: Box<[Text]>,
     /// Whether Go leaves the field out when it is empty, 0 or false.
     pub omits_zero: bool,
+    /// Whether Go writes the field in every object: no pointer, never left out. A struct without
+    /// it has the zero value there.
+    pub implied: bool,
     /// How a strategic merge patch treats it.
     pub patch: PatchRule,
-}
-
-impl Field {
-    /// Whether the field is there in every object that Go writes: no pointer, never left out.
-    ///
-    /// In a struct without the field, its value is the zero value of its type.
-    pub fn is_implied(&self) -> bool {
-        match self.ty {
-            Type::List(_) | Type::Map(_) => self.required,
-            _ => self.default.is_some(),
-        }
-    }
 }
 
 /// A type.

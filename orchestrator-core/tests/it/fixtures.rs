@@ -5,7 +5,7 @@ use orchestrator_core::apply::{FieldManager, Write};
 use orchestrator_core::patch::{merge, strategic};
 use orchestrator_core::schema::{Definition, Schema, decode};
 
-use crate::shared;
+use crate::shared::{self, difference};
 
 /// Every fixture of a kind that the schema has.
 fn all() -> Vec<(String, &'static Definition, Json)> {
@@ -35,26 +35,6 @@ fn decoding_keeps_every_field() {
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(decoded.problems, [], "{name}");
         assert_eq!(difference(&object, &decoded.value), None, "{name}");
-    }
-}
-
-/// The first place where two trees differ; numbers by value.
-fn difference(a: &Json, b: &Json) -> Option<String> {
-    match (a, b) {
-        (Json::Object(a), Json::Object(b)) => {
-            let missing = a.keys().find(|key| !b.contains_key(*key));
-            let missing = missing.or_else(|| b.keys().find(|key| !a.contains_key(*key)));
-            if let Some(key) = missing {
-                return Some(format!(".{key} is on one side only"));
-            }
-            a.iter().find_map(|(key, a)| Some(format!(".{key}{}", difference(a, &b[key])?)))
-        }
-        (Json::Array(a), Json::Array(b)) if a.len() == b.len() => a
-            .iter()
-            .zip(b)
-            .enumerate()
-            .find_map(|(index, (a, b))| Some(format!("[{index}]{}", difference(a, b)?))),
-        _ => (a != b).then(|| format!(": {a} is not {b}")),
     }
 }
 

@@ -9,6 +9,7 @@
 //! tree that a patch made ([`from_json`]) go the same way. Nesting is limited to [`MAX_DEPTH`].
 
 mod context;
+mod fill;
 mod node;
 mod omit;
 
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use serde::de::DeserializeSeed;
 
 pub use context::{DecodeError, Problem};
+pub use fill::fill;
 
 use self::context::Context;
 use self::node::{Node, Shape};

@@ -4,19 +4,29 @@ use crate::Json;
 use crate::object::{Map, is_empty};
 use crate::schema::{Definition, Field, Flavour, Scalar, Type};
 
-/// Whether Go would not write `value` again: null, or empty in a field that may be absent.
+/// Whether Go would not write `value` again: null or empty in a field that may be absent.
 pub(super) fn omits(definition: &Definition, field: &Field, value: &Json) -> bool {
     if definition.flavour == Flavour::Structural {
         return false;
     }
     match value {
-        Json::Null => true,
+        // Go writes null for a list or a time that it does not leave out.
+        Json::Null => !(field.implied && zero_of(field).is_null()),
         // An empty list of managers has a meaning: it stops the tracking.
-        Json::Array(items) => items.is_empty() && !field.required && field.name != "managedFields",
-        Json::Object(map) => map.is_empty() && !field.required && matches!(field.ty, Type::Map(_)),
+        Json::Array(items) => items.is_empty() && !field.implied && field.name != "managedFields",
+        Json::Object(map) => map.is_empty() && !field.implied && matches!(field.ty, Type::Map(_)),
         Json::String(_) => field.omits_zero && is_empty(value),
         Json::Bool(set) => field.omits_zero && !set,
         Json::Number(number) => field.omits_zero && number.as_i64() == Some(0),
+    }
+}
+
+/// The value of an implied field that nobody has set.
+pub(super) fn zero_of(field: &Field) -> Json {
+    match field.ty {
+        Type::Ref(..) => Json::Object(Map::new()),
+        Type::List(_) | Type::Map(_) => Json::Null,
+        Type::Scalar(_) => field.default.as_deref().cloned().unwrap_or_default(),
     }
 }
 

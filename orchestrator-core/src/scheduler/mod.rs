@@ -5,15 +5,19 @@
 //! date, picks one of the best nodes, assumes the pod there and binds it; the scheduler itself
 //! holds no state and does no I/O, so it can be tried on a cluster that does not exist.
 
+mod affinity;
 mod decision;
 mod event;
+mod group;
 mod node;
 mod pod;
 mod resources;
 mod snapshot;
 
+pub use affinity::{AffinityTerm, PodAffinity};
 pub use decision::{Decision, Nomination, Placement, Rejection, Scores};
 pub use event::ClusterEvent;
+pub use group::PodGroup;
 pub use node::NodeInfo;
 pub use pod::{HostPort, PodId, PodInfo};
 pub use resources::{Amounts, Resources};

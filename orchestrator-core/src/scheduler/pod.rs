@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, PodSpec};
 
+use super::affinity::PodAffinity;
 use super::resources::{self, Amounts, Resources};
 use crate::ObjectKey;
 
@@ -77,6 +78,8 @@ pub struct PodInfo {
     pub scoring_requests: Resources,
     /// The host ports it takes.
     pub ports: Vec<HostPort>,
+    /// What it wants of the pods around it; `None` where it wants nothing.
+    pub affinity: Option<Box<PodAffinity>>,
 }
 
 impl PodInfo {
@@ -92,6 +95,10 @@ impl PodInfo {
             requests,
             scoring_requests,
             ports: host_ports(spec),
+            affinity: PodAffinity::new(
+                spec.affinity.as_ref(),
+                pod.metadata.namespace.as_deref().unwrap_or_default(),
+            ),
             pod,
         }
     }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Node;
 
+use super::group::{PodGroup, PodGroups};
 use super::node::NodeInfo;
 use super::pod::{PodId, PodInfo};
+use crate::ObjectKey;
 
 /// Labels by name.
 type Labels = BTreeMap<String, String>;
@@ -41,6 +43,8 @@ pub struct Snapshot {
     nominated: Arc<BTreeMap<PodId, (Arc<PodInfo>, Arc<str>)>>,
     /// The labels of namespaces.
     namespaces: Arc<BTreeMap<String, Labels>>,
+    /// Pods that belong together.
+    groups: Arc<PodGroups>,
 }
 
 impl Snapshot {
@@ -149,6 +153,25 @@ impl Snapshot {
             Some(labels) => namespaces.insert(name.to_owned(), labels),
             None => namespaces.remove(name),
         };
+    }
+
+    /// Sets the pods that the object `key` of `kind` selects; `None` takes it away.
+    pub fn set_group(&mut self, kind: &str, key: &ObjectKey, group: Option<PodGroup>) {
+        Arc::make_mut(&mut self.groups).set(kind, key, group);
+    }
+
+    /// The pods that the object `key` of `kind` selects.
+    pub fn group(&self, kind: &str, key: &ObjectKey) -> Option<&PodGroup> {
+        self.groups.get(kind, key)
+    }
+
+    /// The groups that objects of `kind` make in a namespace, in the order of their names.
+    pub fn groups<'a>(
+        &'a self,
+        kind: &'a str,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = &'a PodGroup> {
+        self.groups.of(kind, namespace)
     }
 
     fn position(&self, name: &str) -> Result<usize, usize> {

@@ -8,12 +8,14 @@
 
 mod default_binder;
 mod image_locality;
+mod inter_pod_affinity;
 mod node_affinity;
 mod node_name;
 mod node_ports;
 mod node_resources_balanced;
 mod node_resources_fit;
 mod node_unschedulable;
+mod pod_topology_spread;
 mod priority_sort;
 mod resource_scores;
 mod scheduling_gates;
@@ -21,12 +23,14 @@ mod taint_toleration;
 
 pub use default_binder::DefaultBinder;
 pub use image_locality::ImageLocality;
+pub use inter_pod_affinity::InterPodAffinity;
 pub use node_affinity::NodeAffinity;
 pub use node_name::NodeName;
 pub use node_ports::NodePorts;
 pub use node_resources_balanced::NodeResourcesBalancedAllocation;
 pub use node_resources_fit::{NodeResourcesFit, ScoringStrategy, ShapePoint};
 pub use node_unschedulable::NodeUnschedulable;
+pub use pod_topology_spread::PodTopologySpread;
 pub use priority_sort::PrioritySort;
 pub use resource_scores::ResourceWeight;
 pub use scheduling_gates::SchedulingGates;
@@ -47,6 +51,10 @@ pub fn defaults(name: impl Into<String>) -> FrameworkBuilder {
         .weight("NodeAffinity", 2)
         .with(NodePorts)
         .with(NodeResourcesFit::default())
+        .with(PodTopologySpread::default())
+        .weight("PodTopologySpread", 2)
+        .with(InterPodAffinity::default())
+        .weight("InterPodAffinity", 2)
         .with(NodeResourcesBalancedAllocation::default())
         .with(ImageLocality)
         .with(DefaultBinder)

@@ -8,12 +8,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use orchestrator_core::scheduler::{Decision, Placement, PodInfo, Rejection, Scheduler, Snapshot};
+use orchestrator_core::ObjectKey;
+use orchestrator_core::scheduler::{
+    Decision, Placement, PodGroup, PodInfo, Rejection, Scheduler, Snapshot,
+};
+use orchestrator_core::selector::LabelSelector;
 use orchestrator_sched::Framework;
 use orchestrator_sched::framework::FrameworkBuilder;
 use orchestrator_sched::plugins::{
-    self, NodeAffinity, NodeResourcesBalancedAllocation, NodeResourcesFit, ResourceWeight,
-    ScoringStrategy, ShapePoint,
+    self, InterPodAffinity, NodeAffinity, NodeResourcesBalancedAllocation, NodeResourcesFit,
+    PodTopologySpread, ResourceWeight, ScoringStrategy, ShapePoint,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -86,7 +90,14 @@ fn profiles(folder: &Path) -> BTreeMap<String, Framework> {
 
 /// Keeps two scores, with the weights of that profile.
 fn few_plugins(builder: FrameworkBuilder) -> FrameworkBuilder {
-    ["TaintToleration", "NodeAffinity", "NodeResourcesBalancedAllocation"]
+    const WITHOUT: [&str; 5] = [
+        "TaintToleration",
+        "NodeAffinity",
+        "PodTopologySpread",
+        "InterPodAffinity",
+        "NodeResourcesBalancedAllocation",
+    ];
+    WITHOUT
         .into_iter()
         .fold(builder, FrameworkBuilder::without_score)
         .weight("NodeResourcesFit", 3)
@@ -97,11 +108,24 @@ fn configure(builder: FrameworkBuilder, config: &Value) -> FrameworkBuilder {
     let args = &config["args"];
     match config["name"].as_str().unwrap() {
         "NodeAffinity" => builder.replace(NodeAffinity::with_added(read(&args["addedAffinity"]))),
+        "PodTopologySpread" => {
+            builder.replace(PodTopologySpread::with_defaults(read(&args["defaultConstraints"])))
+        }
+        "InterPodAffinity" => builder.replace(inter_pod_affinity(args)),
         "NodeResourcesFit" => builder.replace(fit(args)),
         "NodeResourcesBalancedAllocation" => {
             builder.replace(NodeResourcesBalancedAllocation::new(weights(&args["resources"])))
         }
         _ => builder,
+    }
+}
+
+fn inter_pod_affinity(args: &Value) -> InterPodAffinity {
+    let weight = args["hardPodAffinityWeight"].as_i64().unwrap();
+    let plugin = InterPodAffinity::default().hard_weight(weight);
+    match args["ignorePreferredTermsOfExistingPods"].as_bool() {
+        Some(true) => plugin.ignoring_preferences(),
+        _ => plugin,
     }
 }
 
@@ -165,11 +189,33 @@ fn snapshot(case: &Value) -> Snapshot {
         let labels = namespace["metadata"].get("labels").map(read).unwrap_or_default();
         snapshot.set_namespace(namespace["metadata"]["name"].as_str().unwrap(), Some(labels));
     }
+    add_groups(&mut snapshot, case);
     for pod in pods(&case["pending"]) {
         let status = pod.pod.status.as_ref().unwrap();
         snapshot.nominate(Arc::clone(&pod), status.nominated_node_name.as_deref().unwrap());
     }
     snapshot
+}
+
+fn add_groups(snapshot: &mut Snapshot, case: &Value) {
+    let mut add = |kind: &str, object: &Value, group| {
+        let text = |field: &str| object["metadata"][field].as_str().unwrap().to_owned();
+        snapshot.set_group(kind, &ObjectKey::new(text("namespace"), text("name")), Some(group));
+    };
+    let selected =
+        |object: &Value| LabelSelector::from_json(object["spec"].get("selector")).unwrap();
+    for service in list(&case["services"]) {
+        let labels = service["spec"]["selector"].as_object().into_iter().flatten();
+        let labels = labels.map(|(key, value)| (key.as_str(), value.as_str().unwrap()));
+        add("Service", service, PodGroup::new(LabelSelector::from_labels(labels).unwrap()));
+    }
+    for owner in list(&case["replicasets"]) {
+        add("ReplicaSet", owner, PodGroup::new(selected(owner)));
+    }
+    for budget in list(&case["pdbs"]) {
+        let allowed = budget["status"]["disruptionsAllowed"].as_i64().unwrap_or_default();
+        add("PodDisruptionBudget", budget, PodGroup::new(selected(budget)).allowing(allowed));
+    }
 }
 
 fn check(case: &Value, profiles: &BTreeMap<String, Framework>) -> Result<(), String> {

@@ -44,6 +44,9 @@ pub struct Framework {
     weights: Vec<i64>,
 }
 
+/// Who refused a node, and why.
+type Refused = (BTreeSet<&'static str>, Refusal);
+
 /// The filters of a framework, prepared for one pod.
 struct Prepared<'a> {
     filters: Vec<(&'static str, NodeFilter<'a>)>,
@@ -62,10 +65,33 @@ impl Framework {
     /// # Errors
     /// The node's refusal.
     pub fn judge(&self, cycle: Cycle<'_>, node: &NodeInfo) -> Result<(), Refusal> {
-        match self.prepare(cycle) {
-            Ok(prepared) => prepared.judge(node).map_err(|(_, refusal)| refusal),
-            Err((_, refusal)) => Err(refusal),
+        let prepared = self.prepare(cycle).map_err(|(_, refusal)| refusal)?;
+        self.judge_prepared(cycle, &prepared, node).map_err(|(_, refusal)| refusal)
+    }
+
+    /// Judges a node as it is, and as it will be when the pods have come that were promised room
+    /// there and are no less important; the promise may or may not be kept.
+    fn judge_prepared(
+        &self,
+        cycle: Cycle<'_>,
+        prepared: &Prepared<'_>,
+        node: &NodeInfo,
+    ) -> Result<(), Refused> {
+        let Cycle { pod, snapshot } = cycle;
+        let first = |other: &&Arc<PodInfo>| other.priority >= pod.priority && other.id != pod.id;
+        let expected: Vec<_> = match snapshot.has_nominations() {
+            true => snapshot.nominated(&node.name).filter(first).cloned().collect(),
+            false => Vec::new(),
+        };
+        if !expected.is_empty() {
+            let mut later = snapshot.clone();
+            expected.into_iter().for_each(|other| later.assume(other, &node.name));
+            let cycle = Cycle { pod, snapshot: &later };
+            let by_all = |(name, refusal)| (BTreeSet::from([name]), refusal);
+            let node = later.node(&node.name).expect("only pods have come");
+            self.prepare(cycle).map_err(by_all)?.judge(node)?;
         }
+        prepared.judge(node)
     }
 
     /// Asks every filter for its view of the pod, or says who rejects it as a whole.
@@ -128,9 +154,15 @@ impl Framework {
     }
 }
 
+/// The node that the pod was promised room on.
+fn promised<'a>(pod: &PodInfo, snapshot: &'a Snapshot) -> Option<&'a NodeInfo> {
+    let name = pod.pod.status.as_ref()?.nominated_node_name.as_deref()?;
+    snapshot.node(name).map(|node| &**node)
+}
+
 impl Prepared<'_> {
     /// Asks the filters in their order; the first that refuses the node counts.
-    fn judge(&self, node: &NodeInfo) -> Result<(), (BTreeSet<&'static str>, Refusal)> {
+    fn judge(&self, node: &NodeInfo) -> Result<(), Refused> {
         if let Some((names, by)) = &self.among
             && !names.contains(&*node.name)
         {
@@ -165,9 +197,14 @@ impl Scheduler for Framework {
                 return self.reject(cycle, rejection, &[]);
             }
         };
+        if let Some(node) = promised(pod, snapshot)
+            && self.judge_prepared(cycle, &prepared, node).is_ok()
+        {
+            return Decision::Bind(Placement::only(Arc::clone(&node.name)));
+        }
         let (mut feasible, mut refusals) = (Vec::new(), Vec::new());
         for node in snapshot.nodes() {
-            match prepared.judge(node) {
+            match self.judge_prepared(cycle, &prepared, node) {
                 Ok(()) => feasible.push(&**node),
                 Err((by, refusal)) => {
                     for reason in &refusal.reasons {

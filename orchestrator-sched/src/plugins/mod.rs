@@ -7,6 +7,8 @@
 //! [`Plugin`]: crate::framework::Plugin
 
 mod default_binder;
+mod default_preemption;
+mod dynamic_resources;
 mod image_locality;
 mod inter_pod_affinity;
 mod node_affinity;
@@ -22,6 +24,8 @@ mod scheduling_gates;
 mod taint_toleration;
 
 pub use default_binder::DefaultBinder;
+pub use default_preemption::DefaultPreemption;
+pub use dynamic_resources::DynamicResources;
 pub use image_locality::ImageLocality;
 pub use inter_pod_affinity::InterPodAffinity;
 pub use node_affinity::NodeAffinity;
@@ -55,6 +59,8 @@ pub fn defaults(name: impl Into<String>) -> FrameworkBuilder {
         .weight("PodTopologySpread", 2)
         .with(InterPodAffinity::default())
         .weight("InterPodAffinity", 2)
+        .with(DynamicResources)
+        .with(DefaultPreemption)
         .with(NodeResourcesBalancedAllocation::default())
         .with(ImageLocality)
         .with(DefaultBinder)

@@ -1,0 +1,106 @@
+//! The smallest set of pods that must leave one node.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use orchestrator_core::scheduler::{NodeInfo, PodInfo, Snapshot};
+
+use crate::framework::{Cycle, FailedAttempt, Refusal};
+
+const NO_VICTIMS: &str = "No preemption victims found for incoming pod";
+
+/// The kind of object that limits how many pods may leave.
+const BUDGET: &str = "PodDisruptionBudget";
+
+/// A node, and who must leave it.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub node: Arc<str>,
+    /// The most important first.
+    pub victims: Vec<Arc<PodInfo>>,
+    /// How many of them leave against a disruption budget.
+    pub violations: usize,
+}
+
+/// Finds the victims on `node`: first all pods of lower priority leave, then as many as
+/// possible come back, the most important first, those that a budget protects before others.
+///
+/// # Errors
+/// Why the pod would not fit even if all left.
+pub(super) fn find_victims(
+    attempt: &FailedAttempt<'_>,
+    node: &NodeInfo,
+) -> Result<Candidate, Refusal> {
+    let pod = attempt.cycle.pod;
+    let lower = node.pods.iter().filter(|other| other.priority < pod.priority);
+    let mut leaving: Vec<Arc<PodInfo>> = lower.cloned().collect();
+    if leaving.is_empty() {
+        return Err(Refusal::unresolvable(NO_VICTIMS));
+    }
+    let mut without = attempt.cycle.snapshot.clone();
+    for other in &leaving {
+        without.forget(&other.id, &node.name);
+    }
+    fits(attempt, &without, node)?;
+    leaving.sort_by_key(|other| importance(other));
+    let (protected, others) = split(leaving, attempt.cycle.snapshot);
+    let mut candidate =
+        Candidate { node: Arc::clone(&node.name), victims: Vec::new(), violations: 0 };
+    let protected = protected.into_iter().map(|other| (other, 1));
+    for (other, violation) in protected.chain(others.into_iter().map(|other| (other, 0))) {
+        without.assume(Arc::clone(&other), &node.name);
+        if fits(attempt, &without, node).is_err() {
+            without.forget(&other.id, &node.name);
+            candidate.victims.push(other);
+            candidate.violations += violation;
+        }
+    }
+    candidate.victims.sort_by_key(|other| importance(other));
+    Ok(candidate)
+}
+
+fn fits(attempt: &FailedAttempt<'_>, snapshot: &Snapshot, node: &NodeInfo) -> Result<(), Refusal> {
+    let cycle = Cycle { pod: attempt.cycle.pod, snapshot };
+    let node = snapshot.node(&node.name).expect("only pods have left the snapshot");
+    attempt.framework.judge(cycle, node)
+}
+
+/// Sorts the most important pod first: by priority, then by age.
+pub(super) fn importance(pod: &PodInfo) -> (Reverse<i32>, Timestamp) {
+    (Reverse(pod.priority), started(pod))
+}
+
+/// When the pod began to run; a pod that did not yet is the youngest.
+pub(super) fn started(pod: &PodInfo) -> Timestamp {
+    let start = pod.pod.status.as_ref().and_then(|status| status.start_time.as_ref());
+    start.map_or(Timestamp::MAX, |time| time.0)
+}
+
+/// The pods whose leaving goes against a budget, and the others.
+fn split(pods: Vec<Arc<PodInfo>>, snapshot: &Snapshot) -> (Vec<Arc<PodInfo>>, Vec<Arc<PodInfo>>) {
+    let namespaces: BTreeSet<&str> = pods.iter().map(|pod| pod.key.namespace.as_ref()).collect();
+    let budgets_of = |namespace| {
+        let groups = snapshot.groups(BUDGET, namespace).filter(|g| !g.selector.is_everything());
+        let left = groups.filter_map(|group| Some((&group.selector, group.disruptions_allowed?)));
+        (namespace, left.collect::<Vec<_>>())
+    };
+    let mut budgets: BTreeMap<&str, Vec<_>> = namespaces.into_iter().map(budgets_of).collect();
+    let mut violates = |pod: &PodInfo| {
+        let mut violates = false;
+        for (selector, left) in budgets.get_mut(pod.key.namespace.as_ref()).into_iter().flatten() {
+            // A pod without labels belongs to nobody.
+            if !pod.labels().is_empty() && selector.matches(pod.labels()) {
+                *left -= 1;
+                violates |= *left < 0;
+            }
+        }
+        violates
+    };
+    let violating: Vec<bool> = pods.iter().map(|pod| violates(pod)).collect();
+    let (protected, others): (Vec<_>, Vec<_>) =
+        pods.into_iter().zip(violating).partition(|(_, violating)| *violating);
+    let pods = |list: Vec<(Arc<PodInfo>, bool)>| list.into_iter().map(|(pod, _)| pod).collect();
+    (pods(protected), pods(others))
+}

@@ -4,6 +4,9 @@
 //! [`Runtime`](orchestrator_core::runtime::Runtime) trait. What to do for a pod is decided by
 //! [`plan`], a pure function; everything else here carries it out.
 
+pub mod address;
 mod events;
 pub mod plan;
 pub mod process;
+mod raw;
+pub mod simulated;

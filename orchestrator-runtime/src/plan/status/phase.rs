@@ -42,12 +42,12 @@ pub(super) fn phase(
 ) -> Phase {
     let policy = view.pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref());
     let init_failed = init.iter().any(|status| exit_code(status).is_some_and(|code| code != 0));
-    let (mut waiting, mut running, mut succeeded, mut failed) = (0, 0, 0, 0);
+    let (mut waiting, mut running, mut failed) = (0, 0, 0);
     for status in app {
         let state = status.state.as_ref();
         match exit_code(status) {
             _ if state.is_some_and(|s| s.running.is_some()) => running += 1,
-            Some(0) => succeeded += 1,
+            Some(0) => {}
             Some(_) => failed += 1,
             None => waiting += 1,
         }

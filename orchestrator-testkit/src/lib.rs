@@ -1,6 +1,8 @@
-//! Conformance suites for every trait, and tools for simulation
-
-pub mod runtime;
+//! Conformance suites for every trait, and tools for simulation.
+//!
+//! A suite is a function that takes an implementation and panics with the rule that it breaks.
+//! Implementations of this workspace run the suites in their own tests; so can any other.
 
 pub mod proxy;
+pub mod runtime;
 pub mod store;

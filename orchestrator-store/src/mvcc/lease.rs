@@ -143,8 +143,8 @@ mod tests {
     #[test]
     fn a_lease_ends_its_ttl_after_the_last_keep_alive() {
         let mut leases = Leases::default();
-        leases.grant(7, 10 * S, 0 * S, 9).unwrap();
-        leases.grant(8, 12 * S, 0 * S, 9).unwrap();
+        leases.grant(7, 10 * S, Duration::ZERO, 9).unwrap();
+        leases.grant(8, 12 * S, Duration::ZERO, 9).unwrap();
         assert_eq!(leases.expired(9 * S), None);
         assert_eq!(leases.keep_alive(7, 9 * S).unwrap().remaining, 10 * S);
         assert_eq!((leases.expired(12 * S), leases.next_deadline()), (Some(8), Some(12 * S)));
@@ -158,7 +158,7 @@ mod tests {
         leases.grant(1, S, S, 3).unwrap();
         assert_eq!(leases.grant(0, S, S, 3).unwrap().id, 2);
         assert!(matches!(leases.grant(1, S, S, 3), Err(StoreError::LeaseExists(1))));
-        assert!(matches!(leases.grant(5, 0 * S, S, 3), Err(StoreError::Invalid(_))));
+        assert!(matches!(leases.grant(5, Duration::ZERO, S, 3), Err(StoreError::Invalid(_))));
         assert!(matches!(leases.grant(5, MAX_LEASE_TTL + S, S, 3), Err(StoreError::Invalid(_))));
         leases.grant(5, MAX_LEASE_TTL, Duration::MAX, 3).unwrap();
         assert!(matches!(leases.grant(6, S, S, 3), Err(StoreError::NoSpace)));

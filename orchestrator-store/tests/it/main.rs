@@ -1,0 +1,3 @@
+//! The engines against the suite that every store must pass.
+
+mod memory;

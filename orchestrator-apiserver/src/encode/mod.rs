@@ -65,6 +65,10 @@ pub(crate) fn encode(
             let payload = Payload::Stream(Box::pin(frames));
             Encoded { code: 200, content_type, payload, compress: false }
         }
+        // A log that nobody can have written yet is no text at all.
+        ResponseBody::Bytes { content_type: "", .. } => {
+            Encoded { code: 204, content_type: "", payload: Payload::empty(), compress: false }
+        }
         ResponseBody::Bytes { content_type, stream } => {
             Encoded { code: 200, content_type, payload: Payload::Stream(stream), compress: false }
         }

@@ -50,7 +50,7 @@ pub(crate) fn failure(status: &Status, form: Form) -> Answer {
     answer
 }
 
-/// An answer of the given type.
+/// An answer of the given type, which is empty where there is no body.
 pub(crate) fn with_type(
     code: u16,
     content_type: &'static str,
@@ -58,7 +58,10 @@ pub(crate) fn with_type(
 ) -> Answer {
     let mut answer = Response::new(payload.into());
     *answer.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if !content_type.is_empty() {
+        let content_type = HeaderValue::from_static(content_type);
+        answer.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    }
     answer
 }
 

@@ -1,4 +1,4 @@
-//! Queries and delete bodies as [`Options`].
+//! Queries as [`Options`].
 //!
 //! Values keep the leniency that clients have come to rely on: an unknown key is ignored, a
 //! boolean is false only when absent, `0` or `false`, a negative limit is no limit; a number that
@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use orchestrator_core::request::{Body, MediaType, Options};
-use orchestrator_core::{Json, Status};
+use orchestrator_core::Status;
+use orchestrator_core::request::Options;
 
 use super::percent;
 
@@ -129,76 +129,6 @@ fn parse_int(text: &str) -> Result<i64, Status> {
     })
 }
 
-/// Takes delete options from a body; they replace those of the query, as clients expect.
-///
-/// # Errors
-/// 400 where the body is no `DeleteOptions`.
-pub(crate) fn delete_options_from(body: &Body, options: &mut Options) -> Result<(), Status> {
-    let Body::Bytes { bytes, media } = body else { return Ok(()) };
-    let json = read_json(bytes, *media)?;
-    let Json::Object(map) = &json else { return Err(not_delete_options("not an object")) };
-    if let Some(kind) = map.get("kind").and_then(Json::as_str)
-        && !matches!(kind, "" | "DeleteOptions")
-    {
-        return Err(not_delete_options(&format!("the kind is {kind:?}")));
-    }
-    let preconditions = map.get("preconditions").unwrap_or(&Json::Null);
-    *options = Options {
-        dry_run: texts(map.get("dryRun"))?,
-        grace_period_seconds: typed(map.get("gracePeriodSeconds"), Json::as_i64, "an integer")?,
-        propagation_policy: text(map.get("propagationPolicy"))?.unwrap_or_default(),
-        orphan_dependents: typed(map.get("orphanDependents"), Json::as_bool, "a boolean")?,
-        ignore_store_read_error: typed(
-            map.get("ignoreStoreReadErrorWithClusterBreakingPotential"),
-            Json::as_bool,
-            "a boolean",
-        )?
-        .unwrap_or_default(),
-        precondition_uid: text(preconditions.get("uid"))?,
-        precondition_resource_version: text(preconditions.get("resourceVersion"))?,
-        ..std::mem::take(options)
-    };
-    Ok(())
-}
-
-fn not_delete_options(why: &str) -> Status {
-    Status::bad_request(format!("the body cannot be handled as a DeleteOptions: {why}"))
-}
-
-fn read_json(bytes: &[u8], media: MediaType) -> Result<Json, Status> {
-    match media {
-        MediaType::Json => {
-            serde_json::from_slice(bytes).map_err(|e| not_delete_options(&e.to_string()))
-        }
-        MediaType::Yaml => {
-            serde_saphyr::from_slice(bytes).map_err(|e| not_delete_options(&e.to_string()))
-        }
-    }
-}
-
-fn typed<T>(
-    value: Option<&Json>,
-    read: impl Fn(&Json) -> Option<T>,
-    what: &str,
-) -> Result<Option<T>, Status> {
-    match value {
-        None | Some(Json::Null) => Ok(None),
-        Some(value) => match read(value) {
-            Some(value) => Ok(Some(value)),
-            None => Err(not_delete_options(&format!("{value} is not {what}"))),
-        },
-    }
-}
-
-fn text(value: Option<&Json>) -> Result<Option<String>, Status> {
-    typed(value, |value| value.as_str().map(str::to_owned), "a string")
-}
-
-fn texts(value: Option<&Json>) -> Result<Vec<String>, Status> {
-    let list = typed(value, |value| value.as_array().cloned(), "a list")?.unwrap_or_default();
-    list.iter().map(|item| text(Some(item)).map(Option::unwrap_or_default)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,40 +163,10 @@ mod tests {
         assert!(Query::parse("gracePeriodSeconds=").options().is_ok());
     }
 
-    #[test]
-    fn a_delete_body_replaces_the_options_of_the_query() {
-        let read = |text: &str, media| {
-            let mut options =
-                Query::parse("gracePeriodSeconds=3&labelSelector=a").options().unwrap();
-            let bytes = text.as_bytes().to_vec().into();
-            delete_options_from(&Body::Bytes { bytes, media }, &mut options).map(|()| options)
-        };
-        let body = r#"{"preconditions":{"uid":"u"},"dryRun":["All"],"propagationPolicy":"Orphan"}"#;
-        let options = read(body, MediaType::Json).unwrap();
-        assert_eq!(options.precondition_uid.as_deref(), Some("u"));
-        assert_eq!((options.grace_period_seconds, options.is_dry_run()), (None, true));
-        assert_eq!(options.label_selector, "a");
-        let options = read("gracePeriodSeconds: 0\n", MediaType::Yaml).unwrap();
-        assert_eq!(options.grace_period_seconds, Some(0));
-        for bad in
-            ["[]", "{\"dryRun\":1}", "{\"kind\":\"Pod\"}", "{", "{\"gracePeriodSeconds\":\"1\"}"]
-        {
-            assert_eq!(read(bad, MediaType::Json).unwrap_err().code, 400, "{bad}");
-        }
-    }
-
     proptest! {
         #[test]
         fn any_query_is_read_or_refused(query in "\\PC{0,200}") {
             let _ = Query::parse(&query).options();
-        }
-
-        #[test]
-        fn any_delete_body_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
-            for media in [MediaType::Json, MediaType::Yaml] {
-                let body = Body::Bytes { bytes: bytes.clone().into(), media };
-                let _ = delete_options_from(&body, &mut Options::default());
-            }
         }
     }
 }

@@ -7,7 +7,7 @@ use orchestrator_core::{ApiRequest, Status, UserInfo, Verb};
 
 use super::media;
 use super::path::ResourcePath;
-use super::query::{Query, delete_options_from};
+use super::query::Query;
 
 /// The parts of objects that are streams: any method opens them.
 const STREAMS: [&str; 4] = ["attach", "exec", "portforward", "proxy"];
@@ -47,7 +47,7 @@ pub(crate) fn has_body(verb: Verb) -> bool {
 /// The request that a path, a query and a body make.
 ///
 /// # Errors
-/// 400 where the query or the delete options are broken; 415 for a body of an unknown type.
+/// 400 where the query is broken; 415 for a body of an unknown type.
 pub(crate) fn build(
     verb: Verb,
     path: ResourcePath,
@@ -62,13 +62,6 @@ pub(crate) fn build(
         Verb::Patch => media::patch(content_type, bytes)?,
         _ if bytes.is_empty() && !matches!(verb, Verb::Create | Verb::Update) => Body::None,
         _ => media::object(content_type, bytes)?,
-    };
-    let body = match verb {
-        Verb::Delete | Verb::DeleteCollection => {
-            delete_options_from(&body, &mut options)?;
-            Body::None
-        }
-        _ => body,
     };
     let mut name = path.name;
     if path.watch && !name.is_empty() {

@@ -19,6 +19,9 @@ use super::{TlsError, kubeconfig};
 /// no rotation that a shorter life would exercise.
 const VALID_YEARS: i32 = 10;
 
+/// The name of the administrator.
+const ADMIN: &str = "kubernetes-admin";
+
 /// The letters of the administrator's token; 40 of 27 kinds are 190 bits.
 const TOKEN_LETTERS: usize = 40;
 
@@ -135,7 +138,7 @@ impl Pki {
 
     /// The user that the administrator's certificate and token stand for.
     pub fn admin() -> UserInfo {
-        UserInfo::new("kubernetes-admin", [UserInfo::MASTERS])
+        UserInfo::new(ADMIN, [UserInfo::MASTERS])
     }
 
     /// A certificate for a server that is reached under the given names and addresses, besides
@@ -156,15 +159,13 @@ impl Pki {
         self.sign(&params)
     }
 
-    /// A certificate for a client: `user`'s name and groups, less those that authentication adds.
+    /// A certificate for a client: the user `name`, in one group.
     ///
     /// # Errors
     /// A name cannot be put into a certificate.
-    pub fn client(&self, user: &UserInfo) -> Result<Signed, TlsError> {
-        let mut params = leaf(&self.env, Vec::new(), &user.name)?;
-        for group in user.groups.iter().filter(|group| *group != UserInfo::AUTHENTICATED) {
-            params.distinguished_name.push(DnType::OrganizationName, group.as_str());
-        }
+    pub fn client(&self, name: &str, group: &str) -> Result<Signed, TlsError> {
+        let mut params = leaf(&self.env, Vec::new(), name)?;
+        params.distinguished_name.push(DnType::OrganizationName, group);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.sign(&params)
     }
@@ -183,7 +184,7 @@ impl Pki {
     /// # Errors
     /// The certificate cannot be made or the file cannot be written.
     pub fn admin_kubeconfig(&self, url: &str) -> Result<String, TlsError> {
-        let admin = self.client(&Self::admin())?;
+        let admin = self.client(ADMIN, UserInfo::MASTERS)?;
         let text = kubeconfig(url, &self.ca_certificate, &admin);
         if let Some(directory) = &self.directory {
             files::write(&directory.join("admin.kubeconfig"), Access::Private, &text)?;
@@ -246,9 +247,9 @@ mod tests {
     #[test]
     fn a_client_certificate_carries_user_and_groups() {
         let pki = Pki::in_memory(&Env::system()).unwrap();
-        let user = UserInfo::new("jane", ["dev", "ops"]);
-        let signed = pki.client(&user).unwrap();
-        assert_eq!(user_of_certificate(&der(&signed.certificate)), Some(user));
+        let signed = pki.client("jane", "dev").unwrap();
+        let user = user_of_certificate(&der(&signed.certificate));
+        assert_eq!(user, Some(UserInfo::new("jane", ["dev"])));
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod exec;
 mod forward;
 mod frame;
 mod header;
+#[cfg(test)]
+mod tests;
 
 pub(super) use exec::exec;
 pub(super) use forward::forward;
@@ -191,4 +193,11 @@ impl Incoming {
     async fn send(&self, frame: Sent) -> Result<(), Gone> {
         self.frames.send(frame).await.map_err(|_| Gone)
     }
+}
+
+/// Reads frames until they end or are refused.
+#[cfg(feature = "fuzzing")]
+pub(crate) async fn read_all(bytes: &[u8]) {
+    let mut reader = FrameReader::new(bytes);
+    while let Ok(Some(_)) = reader.next().await {}
 }

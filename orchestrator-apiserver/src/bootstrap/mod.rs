@@ -24,7 +24,8 @@ const PORT: u16 = 443;
 
 /// Makes what is missing.
 pub(crate) async fn run(server: &ApiServer) -> Result<(), Status> {
-    let objects: Vec<Object> = serde_json::from_str(OBJECTS).expect("the file is tested");
+    let text = OBJECTS.replace("<time>", &server.env.now_rfc3339());
+    let objects: Vec<Object> = serde_json::from_str(&text).expect("the file is tested");
     for object in objects {
         make(server, object).await?;
     }

@@ -35,7 +35,7 @@ async fn an_object_is_made_read_changed_and_deleted() {
 #[tokio::test]
 async fn bodies_may_be_yaml() {
     let cluster = Cluster::start().await;
-    let body = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: y}\ndata: {k: v}\n";
+    let body = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: from-yaml}\ndata: {k: v}\n";
     let made =
         cluster.call(&format!("POST {MAPS}"), &["content-type: application/yaml"], body).await;
     assert_eq!(made.status, 201, "{}", made.text());

@@ -1,9 +1,13 @@
-//! The API server as clients see it, over HTTP without a socket.
+//! The API as a function: requests straight to [`ApiService`], no socket in between.
+//!
+//! [`ApiService`]: orchestrator_core::ApiService
 
-mod cluster;
-mod http_discovery;
-mod http_hostile;
-mod http_rest;
-mod http_streams;
-mod http_tls;
-mod http_watch;
+mod admission;
+mod delete;
+mod list;
+mod patch;
+mod services;
+mod subresources;
+mod support;
+mod watch;
+mod write;

@@ -80,8 +80,11 @@ async fn a_token_outlives_its_state_only_as_an_offer_to_go_on_loosely() {
     let next = Options { continue_token: status.details.continue_token.clone(), ..options };
     let loose = api.list("v1/configmaps", next).await.unwrap();
     assert_eq!(names(&loose), ["c", "cc"]);
-    let old = Options { resource_version: "2".into(), resource_version_match: "Exact".into(),
-        ..Options::default() };
+    let old = Options {
+        resource_version: "2".into(),
+        resource_version_match: "Exact".into(),
+        ..Options::default()
+    };
     assert_eq!(api.list("v1/configmaps", old).await.unwrap_err().code, 410);
 }
 

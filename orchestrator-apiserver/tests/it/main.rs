@@ -1,9 +1,17 @@
-//! The API as a function: requests straight to [`ApiService`], no socket in between.
+//! The API as a function (requests straight to [`ApiService`], no socket in between), and the
+//! same over HTTP.
 //!
 //! [`ApiService`]: orchestrator_core::ApiService
 
 mod admission;
+mod cluster;
 mod delete;
+mod http_discovery;
+mod http_hostile;
+mod http_rest;
+mod http_streams;
+mod http_tls;
+mod http_watch;
 mod list;
 mod patch;
 mod services;

@@ -6,7 +6,12 @@ use serde_json::json;
 
 use crate::support::{Answer, Api, object, request};
 
-async fn post(api: &Api, name: &str, part: &str, body: Json) -> Result<Answer, orchestrator_core::Status> {
+async fn post(
+    api: &Api,
+    name: &str,
+    part: &str,
+    body: Json,
+) -> Result<Answer, orchestrator_core::Status> {
     let key = ObjectKey::new("ns", name);
     api.object(request(Verb::Create, "v1/pods").object(&key).subresource(part).body(object(body)))
         .await

@@ -118,12 +118,7 @@ impl Api {
         self.object(request).await.map(|answer| answer.object)
     }
 
-    pub async fn delete(
-        &self,
-        path: &str,
-        name: &str,
-        options: Options,
-    ) -> Result<Answer, Status> {
+    pub async fn delete(&self, path: &str, name: &str, options: Options) -> Result<Answer, Status> {
         let key = ObjectKey::new(namespace(path), name);
         self.object(request(Verb::Delete, path).object(&key).options(options)).await
     }

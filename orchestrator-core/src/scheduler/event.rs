@@ -42,9 +42,9 @@ pub enum ClusterEvent<'a> {
         /// Before.
         old: &'a PodInfo,
     },
-    /// An object of another resource changed.
+    /// An object of another kind changed.
     Other {
-        /// The resource, in the plural.
-        resource: &'a str,
+        /// The kind, as in `Namespace`.
+        kind: &'a str,
     },
 }

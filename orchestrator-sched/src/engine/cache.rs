@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use orchestrator_core::ObjectKey;
-use orchestrator_core::scheduler::{PodInfo, Snapshot};
+use orchestrator_core::scheduler::{PodGroup, PodInfo, Snapshot};
 
 /// What is known of nodes and pods, and what is assumed.
 #[derive(Debug, Default)]
@@ -61,6 +61,11 @@ impl ClusterCache {
     pub fn set_namespace(&mut self, name: &str, namespace: Option<&Namespace>) {
         let labels = namespace.map(|ns| ns.metadata.labels.clone().unwrap_or_default());
         self.snapshot.set_namespace(name, labels);
+    }
+
+    /// Takes note of the pods that an object of `kind` selects, `None` where it is gone.
+    pub fn set_group(&mut self, kind: &str, key: &ObjectKey, group: Option<PodGroup>) {
+        self.snapshot.set_group(kind, key, group);
     }
 
     /// Takes note of a pod, `None` where it is gone.

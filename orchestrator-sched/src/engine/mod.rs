@@ -17,7 +17,7 @@ use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use orchestrator_core::ObjectKey;
 use orchestrator_core::env::{Activity, Busy};
 use orchestrator_core::scheduler::{
-    ClusterEvent, Decision, Placement, PodInfo, Rejection, Scheduler, Snapshot,
+    ClusterEvent, Decision, Placement, PodGroup, PodInfo, Rejection, Scheduler, Snapshot,
 };
 
 use cache::ClusterCache;
@@ -89,7 +89,21 @@ impl Engine {
     /// Takes note of a namespace, `None` where it is gone.
     pub fn set_namespace(&mut self, name: &str, namespace: Option<&Namespace>, now: Duration) {
         self.cache.set_namespace(name, namespace);
-        self.wake(&ClusterEvent::Other { resource: "namespaces" }, now);
+        self.wake(&ClusterEvent::Other { kind: "Namespace" }, now);
+    }
+
+    /// Takes note of the pods that an object of `kind` selects, `None` where it is gone.
+    pub fn set_group(
+        &mut self,
+        kind: &'static str,
+        key: &ObjectKey,
+        group: Option<PodGroup>,
+        now: Duration,
+    ) {
+        if self.cache.snapshot().group(kind, key) != group.as_ref() {
+            self.cache.set_group(kind, key, group);
+            self.wake(&ClusterEvent::Other { kind }, now);
+        }
     }
 
     /// Takes note of a pod, `None` where it is gone.

@@ -60,12 +60,15 @@ impl Framework {
         FrameworkBuilder::new(name)
     }
 
-    /// Whether `node` would take the pod; `cycle.snapshot` may differ from the real cluster.
-    ///
-    /// # Errors
-    /// The node's refusal.
-    pub fn judge(&self, cycle: Cycle<'_>, node: &NodeInfo) -> Result<(), Refusal> {
-        let prepared = self.prepare(cycle).map_err(|(_, refusal)| refusal)?;
+    /// Whether `node` would take the pod in a cluster that may differ from the real one; only
+    /// the filters in `asked` have a say.
+    fn judge(
+        &self,
+        cycle: Cycle<'_>,
+        asked: &BTreeSet<&'static str>,
+        node: &NodeInfo,
+    ) -> Result<(), Refusal> {
+        let prepared = self.prepare(cycle, Some(asked)).map_err(|(_, refusal)| refusal)?;
         self.judge_prepared(cycle, &prepared, node).map_err(|(_, refusal)| refusal)
     }
 
@@ -89,16 +92,22 @@ impl Framework {
             let cycle = Cycle { pod, snapshot: &later };
             let by_all = |(name, refusal)| (BTreeSet::from([name]), refusal);
             let node = later.node(&node.name).expect("only pods have come");
-            self.prepare(cycle).map_err(by_all)?.judge(node)?;
+            self.prepare(cycle, Some(&prepared.asked())).map_err(by_all)?.judge(node)?;
         }
         prepared.judge(node)
     }
 
-    /// Asks every filter for its view of the pod, or says who rejects it as a whole.
-    fn prepare<'a>(&'a self, cycle: Cycle<'a>) -> Result<Prepared<'a>, (&'static str, Refusal)> {
+    /// Asks every filter, or those in `asked`, for its view of the pod, or says who rejects the
+    /// pod as a whole.
+    fn prepare<'a>(
+        &'a self,
+        cycle: Cycle<'a>,
+        asked: Option<&BTreeSet<&'static str>>,
+    ) -> Result<Prepared<'a>, (&'static str, Refusal)> {
         let mut filters = Vec::with_capacity(self.points.filters.len());
         let mut among: Option<(BTreeSet<String>, BTreeSet<&'static str>)> = None;
-        for plugin in &self.points.filters {
+        let is_asked = |name| asked.is_none_or(|asked| asked.contains(name));
+        for plugin in self.points.filters.iter().filter(|plugin| is_asked(plugin.name())) {
             match plugin.prepare(cycle) {
                 Filter::Skip => {}
                 Filter::Reject(refusal) => return Err((plugin.name(), refusal)),
@@ -114,8 +123,14 @@ impl Framework {
         Ok(Prepared { filters, among })
     }
 
-    fn reject(&self, cycle: Cycle<'_>, mut rejection: Rejection, refusals: &[Refusal]) -> Decision {
-        let attempt = FailedAttempt { cycle, framework: self, refusals };
+    fn reject(
+        &self,
+        cycle: Cycle<'_>,
+        asked: &BTreeSet<&'static str>,
+        mut rejection: Rejection,
+        refusals: &[Refusal],
+    ) -> Decision {
+        let attempt = FailedAttempt { cycle, framework: self, asked, refusals };
         let mut remedies = Vec::new();
         for plugin in &self.points.post_filters {
             match plugin.post_filter(&attempt) {
@@ -161,6 +176,11 @@ fn promised<'a>(pod: &PodInfo, snapshot: &'a Snapshot) -> Option<&'a NodeInfo> {
 }
 
 impl Prepared<'_> {
+    /// The filters that have something to say about the pod.
+    fn asked(&self) -> BTreeSet<&'static str> {
+        self.filters.iter().map(|(name, _)| *name).collect()
+    }
+
     /// Asks the filters in their order; the first that refuses the node counts.
     fn judge(&self, node: &NodeInfo) -> Result<(), Refused> {
         if let Some((names, by)) = &self.among
@@ -189,12 +209,12 @@ impl Scheduler for Framework {
         if rejection.nodes == 0 {
             return Decision::Unschedulable(rejection);
         }
-        let prepared = match self.prepare(cycle) {
+        let prepared = match self.prepare(cycle, None) {
             Ok(prepared) => prepared,
             Err((plugin, refusal)) => {
                 rejection.whole = refusal.reasons.join(", ");
                 rejection.rejected_by.insert(plugin);
-                return self.reject(cycle, rejection, &[]);
+                return self.reject(cycle, &BTreeSet::new(), rejection, &[]);
             }
         };
         if let Some(node) = promised(pod, snapshot)
@@ -215,9 +235,8 @@ impl Scheduler for Framework {
                 }
             }
         }
-        drop(prepared);
         match feasible.as_slice() {
-            [] => self.reject(cycle, rejection, &refusals),
+            [] => self.reject(cycle, &prepared.asked(), rejection, &refusals),
             [only] => Decision::Bind(Placement::only(Arc::clone(&only.name))),
             nodes => Decision::Bind(self.choose(cycle, nodes)),
         }

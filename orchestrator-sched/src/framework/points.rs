@@ -129,11 +129,25 @@ pub trait PostFilterPlugin: Plugin {
 pub struct FailedAttempt<'a> {
     /// The pod and the cluster.
     pub cycle: Cycle<'a>,
-    /// Asks all filters again, as for a cluster in which some pods have gone.
-    pub framework: &'a Framework,
+    pub(super) framework: &'a Framework,
+    /// The filters that had something to say about the pod.
+    pub(super) asked: &'a BTreeSet<&'static str>,
     /// Why each node was refused, in the snapshot's order; empty where the pod was rejected as
     /// a whole.
     pub refusals: &'a [Refusal],
+}
+
+impl FailedAttempt<'_> {
+    /// Whether `node` would take the pod if the cluster were as in `snapshot`.
+    ///
+    /// Filters that had nothing to say about the pod are not asked again.
+    ///
+    /// # Errors
+    /// The node's refusal.
+    pub fn judge(&self, snapshot: &Snapshot, node: &NodeInfo) -> Result<(), Refusal> {
+        let cycle = Cycle { pod: self.cycle.pod, snapshot };
+        self.framework.judge(cycle, self.asked, node)
+    }
 }
 
 /// What a [`PostFilterPlugin`] found.

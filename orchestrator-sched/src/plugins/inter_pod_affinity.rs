@@ -184,7 +184,7 @@ impl FilterPlugin for InterPodAffinity {
             }
             ClusterEvent::NodeAdded { .. } | ClusterEvent::Updated { .. } => true,
             ClusterEvent::NodeChanged { old, new } => old.metadata.labels != new.metadata.labels,
-            ClusterEvent::Other { resource } => *resource == "namespaces",
+            ClusterEvent::Other { kind } => *kind == "Namespace",
             _ => false,
         }
     }
@@ -211,10 +211,8 @@ impl ScorePlugin for InterPodAffinity {
                     sums.add(&term.topology_key, node, self.hard_weight);
                 }
             }
-            if !self.ignores_preferences {
-                add(&mut sums, &theirs.preferred, pod, node, snapshot, 1);
-                add(&mut sums, &theirs.anti_preferred, pod, node, snapshot, -1);
-            }
+            add(&mut sums, &theirs.preferred, pod, node, snapshot, 1);
+            add(&mut sums, &theirs.anti_preferred, pod, node, snapshot, -1);
         }
         if sums.is_empty() {
             return Score::skip();

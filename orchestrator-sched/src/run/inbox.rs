@@ -21,6 +21,11 @@ pub(super) enum Subject {
     Node,
     Namespace,
     Pod,
+    Service,
+    ReplicationController,
+    ReplicaSet,
+    StatefulSet,
+    Budget,
 }
 
 /// Keys that have changed.

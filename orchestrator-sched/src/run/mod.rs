@@ -7,6 +7,7 @@
 
 mod effects;
 mod inbox;
+mod sources;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,9 +16,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
-use orchestrator_client::{Client, Informer, Informers, Recorder};
-use orchestrator_core::ObjectKey;
+use orchestrator_client::{Client, Informers, Recorder};
 use orchestrator_core::env::Task;
 use orchestrator_core::scheduler::Scheduler;
 use tokio::time::Instant;
@@ -26,7 +25,8 @@ use crate::engine::{Attempt, Backoff, Engine, Outcome};
 use crate::framework::{BuildError, Framework};
 use crate::plugins::{self, DefaultBinder};
 use effects::{Done, Effects};
-use inbox::{Inbox, Subject};
+use inbox::Inbox;
+use sources::Sources;
 
 /// How many bindings and condition writes may be under way: enough to hide the latency of a
 /// remote API, few enough not to flood it.
@@ -105,15 +105,9 @@ impl SchedulerLoop {
     async fn run(self) {
         let client = self.informers.client().clone();
         let activity = client.env().activity().clone();
-        let (nodes, pods) = (self.informers.of::<Node>(), self.informers.of::<Pod>());
-        let namespaces = self.informers.of::<Namespace>();
         let inbox = Arc::new(Inbox::default());
-        inbox.follow(&nodes, Subject::Node, &activity);
-        inbox.follow(&namespaces, Subject::Namespace, &activity);
-        inbox.follow(&pods, Subject::Pod, &activity);
-        nodes.synced().await;
-        namespaces.synced().await;
-        pods.synced().await;
+        let sources = Sources::new(&self.informers, &inbox, &activity);
+        sources.synced().await;
         let schedulers = self.profiles.iter().map(|(scheduler, _)| Arc::clone(scheduler));
         let engine = Engine::new(schedulers, self.backoff, &activity);
         let cycles =
@@ -124,20 +118,13 @@ impl SchedulerLoop {
             effects: Effects { client: client.clone(), recorder },
             cycles: cycles.collect(),
             running: FuturesUnordered::new(),
-            sources: Sources { nodes, pods, namespaces },
+            sources,
             client,
             engine,
             inbox,
         };
         looping.run().await;
     }
-}
-
-/// Where the newest state of a key is read.
-struct Sources {
-    nodes: Informer<Node>,
-    pods: Informer<Pod>,
-    namespaces: Informer<Namespace>,
 }
 
 struct Looping {
@@ -189,18 +176,7 @@ impl Looping {
         let now = self.now();
         let (keys, _busy) = self.inbox.take();
         for (subject, key) in keys {
-            self.apply(subject, &key, now);
-        }
-    }
-
-    fn apply(&mut self, subject: Subject, key: &ObjectKey, now: Duration) {
-        match subject {
-            Subject::Node => self.engine.set_node(&key.name, self.sources.nodes.get(key), now),
-            Subject::Pod => self.engine.set_pod(key, self.sources.pods.get(key), now),
-            Subject::Namespace => {
-                let namespace = self.sources.namespaces.get(key);
-                self.engine.set_namespace(&key.name, namespace.as_deref(), now);
-            }
+            self.sources.apply(&mut self.engine, subject, &key, now);
         }
     }
 

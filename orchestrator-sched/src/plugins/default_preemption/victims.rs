@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use orchestrator_core::scheduler::{NodeInfo, PodInfo, Snapshot};
 
-use crate::framework::{Cycle, FailedAttempt, Refusal};
+use crate::framework::{FailedAttempt, Refusal};
 
 const NO_VICTIMS: &str = "No preemption victims found for incoming pod";
 
@@ -62,9 +62,8 @@ pub(super) fn find_victims(
 }
 
 fn fits(attempt: &FailedAttempt<'_>, snapshot: &Snapshot, node: &NodeInfo) -> Result<(), Refusal> {
-    let cycle = Cycle { pod: attempt.cycle.pod, snapshot };
     let node = snapshot.node(&node.name).expect("only pods have left the snapshot");
-    attempt.framework.judge(cycle, node)
+    attempt.judge(snapshot, node)
 }
 
 /// Sorts the most important pod first: by priority, then by age.

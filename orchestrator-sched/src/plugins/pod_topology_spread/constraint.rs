@@ -51,8 +51,12 @@ impl Constraint {
             && (!self.honors_taints || first_untolerated(node.taints(), tolerations).is_none())
     }
 
-    /// How many of the node's pods count: those of the pod's namespace that stay.
+    /// How many of the node's pods count: those of the pod's namespace that stay; none for a
+    /// selector that selects all.
     pub fn count_pods(&self, pod: &PodInfo, node: &NodeInfo) -> i64 {
+        if self.selector.is_everything() {
+            return 0;
+        }
         let counts = |other: &PodInfo| {
             other.key.namespace == pod.key.namespace
                 && !other.is_terminating()

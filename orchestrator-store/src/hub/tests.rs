@@ -111,6 +111,16 @@ fn history_is_replayed_and_joins_the_present_without_gap_or_double() {
 }
 
 #[test]
+fn one_that_joins_those_at_rest_reads_the_past_they_have_seen() {
+    let mut engine = Engine::new(Limits::default());
+    let first = engine.watch(KeyRange::key("a"), 0);
+    engine.put(&["a"]);
+    assert_eq!(engine.take(first), "2:a");
+    let second = engine.watch(KeyRange::key("a"), 2);
+    assert_eq!(engine.take(second), "2:a");
+}
+
+#[test]
 fn a_watcher_of_the_future_sleeps_until_then() {
     let mut engine = Engine::new(Limits::default());
     let id = engine.watch(KeyRange::prefix(""), 4);

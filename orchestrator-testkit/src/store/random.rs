@@ -27,7 +27,7 @@ use super::observer::Observer;
 const RUNS: u32 = 256;
 
 /// The most requests of a run.
-const MAX_STEPS: usize = 40;
+const MAX_STEPS: usize = 60;
 
 /// How long an idle watch waits before it tells of progress.
 const PROGRESS: Duration = Duration::from_secs(2);
@@ -232,12 +232,13 @@ fn same<T: PartialEq + std::fmt::Debug>(
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     let seconds = |range: std::ops::Range<u64>| range.prop_map(Duration::from_secs);
     let step = prop_oneof![
-        8 => txn().prop_map(Step::Txn),
+        5 => put().prop_map(|put| Step::Txn(Txn { then: vec![Op::Put(put)], ..Txn::default() })),
+        5 => txn().prop_map(Step::Txn),
         3 => range().prop_map(Step::Range),
-        1 => (1..9_u64).prop_map(|back| Step::Compact(Revision::new(back))),
+        1 => (1..12_u64).prop_map(|back| Step::Compact(Revision::new(back))),
         3 => lease_op().prop_map(Step::Lease),
         2 => seconds(1..4).prop_map(Step::Wait),
-        2 => (key_range(), revision()).prop_map(|(keys, from)| Step::Watch(keys, from)),
+        3 => (watched(), revision()).prop_map(|(keys, from)| Step::Watch(keys, from)),
         2 => any::<usize>().prop_map(Step::Drain),
         1 => any::<usize>().prop_map(Step::Resume),
     ];
@@ -258,6 +259,13 @@ fn key_range() -> impl Strategy<Value = KeyRange> {
     ]
 }
 
+/// Fewer ranges than that for watches, so that several watch the same.
+fn watched() -> impl Strategy<Value = KeyRange> {
+    let some = KeyRange { start: Key::from("ab"), end: Some(Key::from("b\0")) };
+    let ranges = [KeyRange::prefix(""), KeyRange::prefix("a"), KeyRange::key("a"), some];
+    Union::new(ranges.map(Just))
+}
+
 fn revision() -> impl Strategy<Value = Revision> {
     prop_oneof![2 => Just(0), 3 => 1..9_u64].prop_map(Revision::new)
 }
@@ -267,7 +275,7 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 fn lease_id() -> impl Strategy<Value = LeaseId> {
-    1..4_i64
+    1..3_i64
 }
 
 fn range() -> impl Strategy<Value = Range> {
@@ -315,10 +323,10 @@ fn txn() -> impl Strategy<Value = Txn> {
 }
 
 fn lease_op() -> impl Strategy<Value = LeaseOp> {
-    let ttl = (0..4_u64).prop_map(|half| Duration::from_millis(1500 + 1000 * half));
+    let ttl = (0..8_u64).prop_map(|half| Duration::from_millis(1500 + 1000 * half));
     prop_oneof![
-        4 => (lease_id(), ttl).prop_map(|(id, ttl)| LeaseOp::Grant { id, ttl }),
-        2 => lease_id().prop_map(LeaseOp::KeepAlive),
+        6 => (lease_id(), ttl).prop_map(|(id, ttl)| LeaseOp::Grant { id, ttl }),
+        1 => lease_id().prop_map(LeaseOp::KeepAlive),
         1 => lease_id().prop_map(LeaseOp::Revoke),
         1 => lease_id().prop_map(LeaseOp::Describe),
         1 => Just(LeaseOp::List),

@@ -9,11 +9,17 @@ use crate::deployment::DeploymentController;
 use crate::endpoints::EndpointsController;
 use crate::endpointslice::EndpointSliceController;
 use crate::garbage::GarbageCollector;
+use crate::job::JobController;
 use crate::mirroring::MirroringController;
 use crate::namespace::NamespaceController;
+use crate::nodeipam::NodeIpamController;
+use crate::nodelifecycle::NodeLifecycleController;
+use crate::podgc::PodGarbageCollector;
 use crate::replicaset::ReplicaSetController;
 use crate::rootca::RootCaController;
 use crate::serviceaccount::ServiceAccountController;
+use crate::tainteviction::TaintEvictionController;
+use crate::ttl::TtlController;
 
 /// All built-in controllers whose resources the API serves.
 ///
@@ -49,6 +55,8 @@ const ENDPOINTS: (&str, &str, &str) = ("", "v1", "endpoints");
 const SLICES: (&str, &str, &str) = ("discovery.k8s.io", "v1", "endpointslices");
 const REPLICASETS: (&str, &str, &str) = ("apps", "v1", "replicasets");
 
+const JOBS: (&str, &str, &str) = ("batch", "v1", "jobs");
+
 /// The controllers in the order in which they start.
 const MAKERS: &[Maker] = &[
     Maker { needs: &[NAMESPACES], make: |deps| Arc::new(NamespaceController::new(deps)) },
@@ -78,4 +86,13 @@ const MAKERS: &[Maker] = &[
         needs: &[SERVICES, ENDPOINTS, SLICES],
         make: |deps| Arc::new(MirroringController::new(deps)),
     },
+    Maker { needs: &[NODES], make: |deps| Arc::new(NodeIpamController::new(deps)) },
+    Maker {
+        needs: &[NODES, PODS, ("coordination.k8s.io", "v1", "leases")],
+        make: |deps| Arc::new(NodeLifecycleController::new(deps)),
+    },
+    Maker { needs: &[NODES, PODS], make: |deps| Arc::new(TaintEvictionController::new(deps)) },
+    Maker { needs: &[NODES, PODS], make: |deps| Arc::new(PodGarbageCollector::new(deps)) },
+    Maker { needs: &[PODS, JOBS], make: |deps| Arc::new(JobController::new(deps)) },
+    Maker { needs: &[JOBS], make: |deps| Arc::new(TtlController::new(deps)) },
 ];

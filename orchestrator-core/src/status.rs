@@ -42,6 +42,9 @@ pub struct Details {
     pub retry_after_s: Option<u32>,
     /// Where a list may go on whose revision is gone; sent in the metadata.
     pub continue_token: String,
+    /// Send the details even where they say nothing, as clients expect it of errors that are
+    /// known by their code alone.
+    pub always_sent: bool,
 }
 
 /// One of the things that are wrong.
@@ -69,6 +72,13 @@ impl Status {
         Self { code, reason, message: message.into(), details: Box::default() }
     }
 
+    /// A status that is known by its code alone: its details are sent though they are empty.
+    pub fn generic(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
+        let mut status = Self::new(code, reason, message);
+        status.details.always_sent = true;
+        status
+    }
+
     fn about(mut self, resource: &GroupResource, name: &str) -> Self {
         self.details.group = resource.group.to_string();
         self.details.kind = resource.resource.to_string();
@@ -84,7 +94,7 @@ impl Status {
 
     /// 404: no such path or resource.
     pub fn no_such_resource() -> Self {
-        Self::new(404, "NotFound", "the server could not find the requested resource")
+        Self::generic(404, "NotFound", "the server could not find the requested resource")
     }
 
     /// 409: an object of that name is there.
@@ -148,7 +158,7 @@ impl Status {
     /// 405: the path is there, the HTTP method is not.
     pub fn method_not_allowed() -> Self {
         const WHY: &str = "the server does not allow this method on the requested resource";
-        Self::new(405, "MethodNotAllowed", WHY)
+        Self::generic(405, "MethodNotAllowed", WHY)
     }
 
     /// 406: none of the media types that the client accepts can be served.
@@ -247,7 +257,7 @@ impl Status {
         }
         if let Some(details) = self.details.to_json() {
             object.set("details", details);
-        } else if matches!(self.code, 404..=406) {
+        } else if self.details.always_sent {
             object.set("details", json!({}));
         }
         object.set("code", self.code);

@@ -5,8 +5,11 @@
 //! [`plan`], a pure function; everything else here carries it out.
 
 pub mod address;
+pub mod environment;
 mod events;
+pub mod material;
 pub mod plan;
 pub mod process;
 mod raw;
 pub mod simulated;
+pub mod volume;

@@ -1,0 +1,120 @@
+//! Volumes as directories of the node.
+//!
+//! Each volume of a pod is a directory `<root>/<pod uid>/<volume>`, except for host paths, which
+//! are where they are. What a volume shows is computed by [`payload`], a pure function; it is
+//! written so that readers see the old or the new files, never some of each, and only where
+//! something changed, so writing again is how a volume follows its sources.
+
+mod atomic;
+mod mounts;
+mod payload;
+
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use k8s_openapi::api::core::v1::{HostPathVolumeSource, Pod, Volume};
+
+use crate::material::{Material, MaterialError};
+
+pub use mounts::mounts;
+pub use payload::{Payload, PayloadFile, payload};
+
+/// A volume cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum VolumeError {
+    /// What it shows is not there.
+    #[error(transparent)]
+    Material(#[from] MaterialError),
+    /// The disk refuses.
+    #[error("cannot write the volume")]
+    Io(#[from] io::Error),
+    /// This node has no such volumes.
+    #[error("volume type is not supported by this node")]
+    Unsupported,
+    /// A host path is not what the pod says.
+    #[error("hostPath type check failed: {path} is not {wanted}")]
+    HostPathType {
+        /// The path.
+        path: String,
+        /// What it must be.
+        wanted: &'static str,
+    },
+}
+
+/// The directories of a pod's volumes.
+#[derive(Clone, Debug)]
+pub struct Volumes {
+    root: PathBuf,
+}
+
+impl Volumes {
+    /// The volumes of the pod `uid` below `root`.
+    pub fn new(root: &Path, uid: &str) -> Self {
+        Self { root: root.join(uid) }
+    }
+
+    /// Where a volume is.
+    pub fn path(&self, volume: &Volume) -> PathBuf {
+        match &volume.host_path {
+            Some(host) => PathBuf::from(&host.path),
+            None => self.root.join(&volume.name),
+        }
+    }
+
+    /// Makes one volume, or brings it up to date.
+    ///
+    /// # Errors
+    /// See [`VolumeError`].
+    pub fn set_up(
+        &self,
+        pod: &Pod,
+        volume: &Volume,
+        material: &Material,
+    ) -> Result<(), VolumeError> {
+        if let Some(host) = &volume.host_path {
+            return check_host_path(host);
+        }
+        let dir = self.path(volume);
+        if volume.empty_dir.is_some() {
+            std::fs::create_dir_all(&dir)?;
+            std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o777))?;
+            return Ok(());
+        }
+        let payload = payload(pod, volume, material)?.ok_or(VolumeError::Unsupported)?;
+        std::fs::create_dir_all(&dir)?;
+        Ok(atomic::write(&dir, &payload)?)
+    }
+
+    /// Removes all of the pod's volumes; what host paths hold stays.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn remove(&self) -> io::Result<()> {
+        match std::fs::remove_dir_all(&self.root) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// Checks, and where the type says so makes, a path of the host.
+fn check_host_path(host: &HostPathVolumeSource) -> Result<(), VolumeError> {
+    let path = Path::new(&host.path);
+    let kind = std::fs::metadata(path).map(|metadata| metadata.file_type()).ok();
+    let (fits, wanted) = match host.type_.as_deref().unwrap_or_default() {
+        "" => (true, ""),
+        "DirectoryOrCreate" if kind.is_none() => return Ok(std::fs::create_dir_all(path)?),
+        "FileOrCreate" if kind.is_none() => return Ok(std::fs::write(path, "")?),
+        "Directory" | "DirectoryOrCreate" => (kind.is_some_and(|k| k.is_dir()), "a directory"),
+        "File" | "FileOrCreate" => (kind.is_some_and(|k| k.is_file()), "a file"),
+        "Socket" => (kind.is_some_and(|k| k.is_socket()), "a socket"),
+        "CharDevice" => (kind.is_some_and(|k| k.is_char_device()), "a character device"),
+        "BlockDevice" => (kind.is_some_and(|k| k.is_block_device()), "a block device"),
+        _ => return Err(VolumeError::Unsupported),
+    };
+    if fits { Ok(()) } else { Err(VolumeError::HostPathType { path: host.path.clone(), wanted }) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use super::fields;
 use super::walk::{Place, View};
 use crate::Json;
 use crate::object::Map;
-use crate::schema::{Field, List, Type};
+use crate::schema::{Field, List};
 
 /// What differs between two states.
 #[derive(Debug, Default)]
@@ -62,37 +62,55 @@ enum Mark {
 enum Side<'v> {
     Absent,
     /// Not stored, but there: the zero value of the field.
-    Implied(Option<&'v Json>),
+    Implied(&'v Json),
     There(&'v Json),
 }
 
-static EMPTY: std::sync::LazyLock<Json> = std::sync::LazyLock::new(|| Json::Object(Map::new()));
+/// The zero values of fields.
+pub(super) mod zero {
+    use std::sync::LazyLock;
+
+    use crate::Json;
+    use crate::object::Map;
+    use crate::schema::{Field, Type};
+
+    static OBJECT: LazyLock<Json> = LazyLock::new(|| Json::Object(Map::new()));
+
+    /// The zero object.
+    pub(in crate::apply) fn object() -> &'static Json {
+        &OBJECT
+    }
+
+    /// The value of a field that nobody has set; `None` where it is absent then.
+    pub(in crate::apply) fn of(field: &Field) -> Option<&Json> {
+        match field.ty {
+            _ if !field.implied => None,
+            Type::Ref(..) => Some(object()),
+            _ => field.default.as_deref().or(Some(&Json::Null)),
+        }
+    }
+}
 
 impl<'v> Side<'v> {
     fn of(value: Option<&'v Json>, field: Option<&'v Field>, parent: bool) -> Self {
         match (value, field) {
             (Some(value), _) => Self::There(value),
-            (None, Some(field)) if parent && field.implied => match field.ty {
-                Type::Ref(..) => Self::Implied(Some(&EMPTY)),
-                _ => Self::Implied(field.default.as_deref()),
-            },
+            (None, Some(field)) if parent => zero::of(field).map_or(Self::Absent, Self::Implied),
             _ => Self::Absent,
         }
     }
 
-    /// The value, null for an implied list.
     fn value(self) -> Option<&'v Json> {
         match self {
             Self::Absent => None,
-            Self::There(value) | Self::Implied(Some(value)) => Some(value),
-            Self::Implied(None) => Some(&Json::Null),
+            Self::There(value) | Self::Implied(value) => Some(value),
         }
     }
 }
 
 /// Compares `new` with `old`; a missing old object has the zero value of its kind.
 pub(super) fn compare(place: Place<'_>, old: Option<&Json>, new: &Json) -> Difference {
-    let old = old.map_or(Side::Implied(Some(&EMPTY)), Side::There);
+    let old = old.map_or(Side::Implied(zero::object()), Side::There);
     node(place, old, Side::There(new)).1
 }
 

@@ -38,12 +38,29 @@ pub(super) fn key(place: Place<'_>, list: &List, item: &Json) -> Result<String, 
         let value = item.get(name).filter(|value| !value.is_null());
         let value = value.or_else(default).ok_or(name)?;
         let comma = if index == 0 { "" } else { "," };
-        // Field names of a schema need no escapes in practice; JSON gives them where they do.
-        let name = Json::String(name.to_owned());
-        let _ = write!(element, "{comma}{name}:{value}");
+        element.push_str(comma);
+        push_text(&mut element, name);
+        element.push(':');
+        match value {
+            Json::String(text) => push_text(&mut element, text),
+            value => {
+                let _ = write!(element, "{value}");
+            }
+        }
     }
     element.push('}');
     Ok(element)
+}
+
+/// Appends a text as JSON; most need no escapes.
+fn push_text(element: &mut String, text: &str) {
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        let _ = write!(element, "{}", Json::String(text.to_owned()));
+    } else {
+        element.push('"');
+        element.push_str(text);
+        element.push('"');
+    }
 }
 
 /// The order of elements in messages: fields, keys, values, indexes.

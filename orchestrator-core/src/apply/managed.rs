@@ -115,6 +115,14 @@ pub(super) fn take(object: &mut Json) -> Option<Json> {
     object.get_mut("metadata")?.as_object_mut()?.remove("managedFields")
 }
 
+/// Puts a list of managers into `object` as it is.
+pub(super) fn put_back(object: &mut Json, list: Option<Json>) {
+    let Some(list) = list else { return };
+    if let Some(metadata) = object.get_mut("metadata").and_then(Json::as_object_mut) {
+        metadata.insert("managedFields".to_owned(), list);
+    }
+}
+
 /// The list of managers in `object`.
 pub(super) fn list(object: &Json) -> Option<&Json> {
     object.get("metadata")?.get("managedFields")
@@ -159,9 +167,10 @@ pub(super) fn store(object: &mut Json, mut entries: Vec<Entry>) {
 
 /// The order of entries: those that apply first, the older first.
 fn order(a: &Entry, b: &Entry) -> Ordering {
-    let key = |entry: &Entry| (entry.operation, entry.time.clone().unwrap_or_default());
-    key(a)
-        .cmp(&key(b))
+    a.operation
+        .cmp(&b.operation)
+        // No time is before every time.
+        .then_with(|| a.time.cmp(&b.time))
         .then_with(|| a.manager.cmp(&b.manager))
         .then_with(|| a.api_version.cmp(&b.api_version))
         .then_with(|| a.subresource.cmp(&b.subresource))

@@ -2,6 +2,7 @@
 
 use super::claim::claim;
 use super::compare::{Difference, compare};
+use super::create::created;
 use super::fields;
 use super::managed::{self, Entry, Operation};
 use super::prune::prune;
@@ -69,13 +70,19 @@ impl FieldManager<'_> {
     /// malformed list is ignored.
     pub fn update(&self, live: Option<&Json>, new: &mut Json, write: &Write<'_>) {
         let sent = managed::take(new);
+        let known = live.and_then(managed::list);
+        let difference = live.map(|live| self.difference(live, new));
+        // The list as it is stored needs no reading where nothing has changed.
+        let untouched = sent.is_none() || sent.as_ref() == known;
+        if untouched && difference.as_ref().is_some_and(Difference::is_empty) {
+            managed::put_back(new, sent.or_else(|| known.cloned()));
+            return;
+        }
         let mut entries = match (live, sent) {
             // A subresource does not let the list be edited.
             (Some(live), _) if !write.subresource.is_empty() => stored(live),
             (Some(_), Some(sent)) if managed::is_reset(&sent) => return,
-            (Some(live), Some(sent)) if managed::list(live) == Some(&sent) => {
-                managed::decode(sent).unwrap_or_default()
-            }
+            (Some(_), Some(sent)) if untouched => managed::decode(sent).unwrap_or_default(),
             (live, Some(sent)) => match managed::decode_foreign(sent) {
                 Ok(entries) if !entries.is_empty() => entries,
                 _ => live.map(stored).unwrap_or_default(),
@@ -87,30 +94,31 @@ impl FieldManager<'_> {
         if entries.is_empty() && live.is_some() {
             return;
         }
-        self.track(&mut entries, live, new, write);
+        self.track(&mut entries, difference, new, write);
         managed::cap(&mut entries);
         managed::store(new, entries);
     }
 
-    /// Moves the fields that differ between `live` and `new` to the manager of `write`.
-    fn track(&self, entries: &mut Vec<Entry>, live: Option<&Json>, new: &Json, write: &Write<'_>) {
-        let difference = self.difference(live, new);
-        if difference.is_empty() {
-            return;
-        }
-        let mut owned = if live.is_none() {
+    /// Moves the fields that differ to the manager of `write`; all of `new` without a difference.
+    fn track(
+        &self,
+        entries: &mut Vec<Entry>,
+        difference: Option<Difference>,
+        new: &Json,
+        write: &Write<'_>,
+    ) {
+        let mut owned = match difference {
             // On a create there is nobody to take fields from.
-            let Difference { mut added, modified, .. } = difference;
-            fields::union(&mut added, modified);
-            added
-        } else {
-            let changed = difference.changed();
-            for entry in entries.iter_mut() {
-                fields::subtract(&mut entry.fields, &changed);
-                fields::subtract(&mut entry.fields, &difference.removed);
+            None => self.without_reset(created(self.place(), new)),
+            Some(difference) => {
+                let changed = difference.changed();
+                for entry in entries.iter_mut() {
+                    fields::subtract(&mut entry.fields, &changed);
+                    fields::subtract(&mut entry.fields, &difference.removed);
+                }
+                entries.retain(|entry| !entry.fields.is_empty());
+                changed
             }
-            entries.retain(|entry| !entry.fields.is_empty());
-            changed
         };
         strip(&mut owned);
         if owned.is_empty() {
@@ -185,10 +193,7 @@ impl FieldManager<'_> {
         force: bool,
     ) -> Result<Applied, ApplyError> {
         let (before, mut entries) = self.before(live, applied, write)?;
-        let mut claimed = claim(self.place(), applied);
-        if let Some(reset) = self.reset_fields {
-            fields::subtract_below(&mut claimed, reset.as_map());
-        }
+        let claimed = self.without_reset(claim(self.place(), applied));
         let mut own = new_entry(write, Operation::Apply, claimed);
         let known = entries.iter().position(|entry| entry.is_same_manager(&own));
         let last = known.map(|index| entries.swap_remove(index));
@@ -204,7 +209,7 @@ impl FieldManager<'_> {
         }
         let mut own = entries.pop().expect("pushed above");
 
-        let difference = self.difference(Some(&before), &object);
+        let difference = self.difference(&before, &object);
         take_over(&mut entries, &difference, force)?;
         let changed = live.is_none() || before != object;
         if changed {
@@ -265,8 +270,15 @@ impl FieldManager<'_> {
         Place::root(self.schema, self.definition)
     }
 
-    fn difference(&self, live: Option<&Json>, new: &Json) -> Difference {
-        let mut difference = compare(self.place(), live, new);
+    fn without_reset(&self, mut set: Map) -> Map {
+        if let Some(reset) = self.reset_fields {
+            fields::subtract_below(&mut set, reset.as_map());
+        }
+        set
+    }
+
+    fn difference(&self, live: &Json, new: &Json) -> Difference {
+        let mut difference = compare(self.place(), Some(live), new);
         // The live object comes with its managers, the new one without.
         if let Some(metadata) =
             difference.removed.get_mut("f:metadata").and_then(Json::as_object_mut)

@@ -15,6 +15,7 @@
 
 mod claim;
 mod compare;
+mod create;
 mod element;
 mod fields;
 mod last_applied;

@@ -94,7 +94,8 @@ impl Schema {
         self.definitions.iter()
     }
 
-    fn build(definitions: Vec<Definition>) -> Self {
+    fn build(mut definitions: Vec<Definition>) -> Self {
+        definitions.iter_mut().for_each(Definition::index);
         let mut schema = Self { definitions, ..Self::default() };
         for (id, definition) in (0..).map(DefId).zip(&schema.definitions) {
             schema.by_name.insert(definition.name.clone(), id);

@@ -92,7 +92,6 @@ impl Builder {
                 required.is_some_and(|names| names.iter().any(|name| name.as_str() == Some(key)));
             fields.push(field);
         }
-        fields.sort_by(|a, b| a.name.cmp(&b.name));
         self.definitions[id.0 as usize].fields = fields;
         Ok(id)
     }

@@ -39,6 +39,8 @@ pub struct Definition {
     pub open: bool,
     /// How strictly values are held to this definition.
     pub flavour: Flavour,
+    /// The first bytes of the field names; see [`prefix`].
+    pub(super) prefixes: Box<[u64]>,
 }
 
 impl Definition {
@@ -49,7 +51,16 @@ impl Definition {
 
     /// The place of the field `name` in [`fields`](Self::fields).
     pub(super) fn field_place(&self, name: &str) -> Option<usize> {
-        self.fields.binary_search_by(|field| (*field.name).cmp(name)).ok()
+        let wanted = prefix(name);
+        let first = self.prefixes.partition_point(|known| *known < wanted);
+        let alike = self.prefixes[first..].iter().take_while(|known| **known == wanted);
+        (first..first + alike.count()).find(|place| self.fields[*place].name == name)
+    }
+
+    /// Makes the fields ready to be found.
+    pub(super) fn index(&mut self) {
+        self.fields.sort_by(|a, b| a.name.cmp(&b.name));
+        self.prefixes = self.fields.iter().map(|field| prefix(&field.name)).collect();
     }
 
     /// The last part of the name, such as `Pod`.
@@ -64,6 +75,17 @@ impl Definition {
             None => &self.name,
         }
     }
+}
+
+/// The first eight bytes of a name as a number in the order of names.
+///
+/// Fields are looked up for every key of every object; comparing numbers that lie side by side
+/// is several times faster than comparing texts.
+fn prefix(name: &str) -> u64 {
+    let mut bytes = [0; 8];
+    let length = name.len().min(8);
+    bytes[..length].copy_from_slice(&name.as_bytes()[..length]);
+    u64::from_be_bytes(bytes)
 }
 
 /// A field of a struct.

@@ -10,6 +10,7 @@ mod default_storage_class;
 mod default_toleration_seconds;
 mod limit_ranger;
 mod namespace_lifecycle;
+mod node_features;
 mod pod;
 mod priority;
 mod request;
@@ -25,6 +26,7 @@ pub use default_storage_class::DefaultStorageClass;
 pub use default_toleration_seconds::DefaultTolerationSeconds;
 pub use limit_ranger::LimitRanger;
 pub use namespace_lifecycle::NamespaceLifecycle;
+pub use node_features::NodeDeclaredFeatureValidator;
 pub use priority::Priority;
 pub use request::{AdmissionRequest, Operation};
 pub use runtime_class::RuntimeClass;
@@ -90,6 +92,7 @@ pub fn builtin() -> Vec<Arc<dyn Admission>> {
         Arc::new(RuntimeClass),
         Arc::new(CertificateSubjectRestriction),
         Arc::new(DefaultIngressClass),
+        Arc::new(NodeDeclaredFeatureValidator),
     ]
 }
 

@@ -197,7 +197,7 @@ impl Wish<'_> {
         };
         let message =
             format!("406: Not Acceptable\n\nAvailable representations: {MEDIA_TYPES}{streams}");
-        Status::new(406, "NotAcceptable", message)
+        Status::generic(406, "NotAcceptable", message)
     }
 }
 

@@ -16,17 +16,10 @@ const SUFFIX_LETTERS: usize = 5;
 /// # Errors
 /// 400: it says that it belongs elsewhere.
 pub(crate) fn place(cx: &Cx<'_>, object: &mut Object) -> Result<(), Status> {
-    let wanted = cx.request.namespace.as_str();
-    let named = object.namespace();
-    if named == wanted {
-        return Ok(());
+    check_place(cx, object)?;
+    if object.namespace() != cx.request.namespace {
+        object.set_meta("namespace", cx.request.namespace.as_str());
     }
-    if !named.is_empty() {
-        const WHY: &str = "the namespace of the provided object does not match the namespace sent \
-                           on the request";
-        return Err(Status::bad_request(WHY));
-    }
-    object.set_meta("namespace", wanted);
     Ok(())
 }
 
@@ -35,18 +28,38 @@ pub(crate) fn place(cx: &Cx<'_>, object: &mut Object) -> Result<(), Status> {
 /// # Errors
 /// 400: it says that it is called otherwise.
 pub(crate) fn call(cx: &Cx<'_>, object: &mut Object) -> Result<(), Status> {
-    let wanted = cx.request.name.as_str();
-    let named = object.name();
-    if named == wanted {
-        return Ok(());
+    check_name(cx, object)?;
+    if object.name() != cx.request.name {
+        object.set_meta("name", cx.request.name.as_str());
     }
-    if !named.is_empty() {
-        return Err(Status::bad_request(format!(
-            "the name of the object ({named}) does not match the name on the URL ({wanted})"
-        )));
-    }
-    object.set_meta("name", wanted);
     Ok(())
+}
+
+/// Whether the object may be in the request's namespace: it says so, or nothing.
+///
+/// # Errors
+/// 400: it says that it belongs elsewhere.
+pub(crate) fn check_place(cx: &Cx<'_>, object: &Object) -> Result<(), Status> {
+    const WHY: &str =
+        "the namespace of the provided object does not match the namespace sent on the request";
+    match object.namespace() {
+        named if named.is_empty() || named == cx.request.namespace => Ok(()),
+        _ => Err(Status::bad_request(WHY)),
+    }
+}
+
+/// Whether the object may have the request's name: it says so, or nothing.
+///
+/// # Errors
+/// 400: it says that it is called otherwise.
+pub(crate) fn check_name(cx: &Cx<'_>, object: &Object) -> Result<(), Status> {
+    let wanted = cx.request.name.as_str();
+    match object.name() {
+        named if named.is_empty() || named == wanted => Ok(()),
+        named => Err(Status::bad_request(format!(
+            "the name of the object ({named}) does not match the name on the URL ({wanted})"
+        ))),
+    }
 }
 
 /// Gives a new object its identity, and takes from it what only the server may set.

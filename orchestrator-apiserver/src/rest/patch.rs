@@ -7,6 +7,7 @@ use orchestrator_core::Status;
 use orchestrator_core::object::Object;
 use orchestrator_core::request::{Body, PatchKind};
 use orchestrator_core::service::ResponseBody;
+use orchestrator_core::value::Item;
 
 use super::modify::{self, Change, Current};
 use super::patching::Patch;
@@ -16,7 +17,7 @@ use crate::pipeline::Cx;
 /// Patches the object that the request names.
 pub(crate) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Status> {
     let Body::Patch { bytes, kind } = body else {
-        return Err(Status::unsupported_media_type("415: Unsupported Media Type"));
+        return Err(Status::generic(415, "UnsupportedMediaType", "415: Unsupported Media Type"));
     };
     options::check_patch(&cx.request.options, kind == PatchKind::Apply)?;
     let (code, item) = match kind {
@@ -49,13 +50,10 @@ impl Change for Described {
 
 /// Server-side apply: merges the intent of one manager, which makes the object where it is not
 /// there.
-async fn apply(
-    cx: &Cx<'_>,
-    bytes: &Bytes,
-) -> Result<(u16, orchestrator_core::value::Item), Status> {
+async fn apply(cx: &Cx<'_>, bytes: &Bytes) -> Result<(u16, Item), Status> {
     let mut intent = Intent { object: managed::read_intent(bytes)? };
-    metadata::place(cx, &mut intent.object)?;
-    metadata::call(cx, &mut intent.object)?;
+    metadata::check_place(cx, &intent.object)?;
+    metadata::check_name(cx, &intent.object)?;
     if let Some(current) = modify::current(cx).await? {
         return Ok((200, modify::run(cx, current, &mut intent).await?));
     }
@@ -71,6 +69,8 @@ async fn apply(
         return Err(Status::conflict(&cx.resource.group_resource, &cx.request.name, why));
     }
     let mut object = managed::applied(cx, None, &intent.object)?;
+    metadata::place(cx, &mut object)?;
+    metadata::call(cx, &mut object)?;
     cx.resource.def.strategy.default(&mut object);
     Ok((201, create::make(cx, object).await?))
 }

@@ -34,8 +34,7 @@ impl Patch {
     pub(crate) fn parse(bytes: &Bytes, kind: PatchKind) -> Result<Self, Status> {
         if kind == PatchKind::Json {
             let patch = JsonPatch::parse(bytes).map_err(|error| error.status())?;
-            let told = |field: &String| format!("json patch unknown field {field:?}");
-            let problems = patch.unknown_fields().iter().map(told).collect();
+            let problems = patch.unknown_fields().to_vec();
             return Ok(Self { engine: Engine::Json(patch), problems });
         }
         let map = merge::parse(bytes).map_err(|error| error.status())?;
@@ -59,27 +58,23 @@ impl Patch {
         kind: &GroupVersionKind,
     ) -> Result<Object, Status> {
         let tree = self.apply(cx, object, kind)?;
-        let shown = || serde_json::to_string(&tree).expect("a tree encodes");
-        let refuse = |shown: &str, why: &str| {
+        // What the errors show: the patch alone where it is strategic, else what came out.
+        let shown = match &self.engine {
+            Engine::Strategic(_) => None,
+            _ => Some(tree.clone()),
+        };
+        let refuse = |why: &str| {
+            let shown = match (&self.engine, &shown) {
+                (Engine::Strategic(patch), _) => GoValue(&Json::Object(patch.clone())).to_string(),
+                (_, shown) => serde_json::to_string(shown).expect("a tree encodes"),
+            };
             let error = FieldError::invalid(&Path::new("patch"), &Json::from(shown), why);
             Status::invalid(&GroupKind::default(), "", &vec![error])
         };
-        let (object, problems) = match body::recast(cx, tree.clone(), kind) {
-            Ok(cast) => cast,
-            Err(why) => {
-                return Err(match &self.engine {
-                    // The strategic engine fails before there is a whole to show.
-                    Engine::Strategic(patch) => {
-                        let patch = Json::Object(patch.clone());
-                        refuse(&GoValue(&patch).to_string(), &why)
-                    }
-                    _ => refuse(&shown(), &why),
-                });
-            }
-        };
+        let (object, problems) = body::recast(cx, tree, kind).map_err(|why| refuse(&why))?;
         let all: Vec<String> =
             self.problems.iter().cloned().chain(problems.iter().map(ToString::to_string)).collect();
-        body::report(cx, &all, |why| refuse(&shown(), &why))?;
+        body::report(cx, &all, |why| refuse(&why))?;
         Ok(object)
     }
 

@@ -34,7 +34,11 @@ pub(super) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Stat
             Some(Rescale::By(Patch::parse(&bytes, kind)?))
         }
         (Verb::Patch, _) => {
-            return Err(Status::unsupported_media_type("415: Unsupported Media Type"));
+            return Err(Status::generic(
+                415,
+                "UnsupportedMediaType",
+                "415: Unsupported Media Type",
+            ));
         }
         _ => None,
     };

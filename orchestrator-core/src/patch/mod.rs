@@ -48,7 +48,7 @@ impl PatchError {
                 Status::new(413, "RequestEntityTooLarge", self.to_string())
             }
             // The API does not tell which operation failed.
-            Self::Rejected(_) => Status::new(
+            Self::Rejected(_) => Status::generic(
                 422,
                 "Invalid",
                 "the server rejected our request due to an error in our request",

@@ -9,6 +9,7 @@ pub mod environment;
 mod events;
 pub mod material;
 pub mod plan;
+pub mod probe;
 pub mod process;
 mod raw;
 pub mod simulated;

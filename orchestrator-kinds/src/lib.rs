@@ -5,7 +5,9 @@
 
 pub mod fields;
 pub mod format;
+pub mod kinds;
 pub mod meta;
+pub mod pod;
 mod registry;
 pub mod report;
 pub mod rules;

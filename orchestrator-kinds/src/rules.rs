@@ -6,8 +6,9 @@
 
 use orchestrator_core::field::FieldErrors;
 use orchestrator_core::resource::{Change, Strategy, prepare_spec_and_status};
-use orchestrator_core::{Object, Status};
+use orchestrator_core::{Json, Object, Status};
 
+use crate::fields::Fields;
 use crate::format::names::{NameRule, dns_subdomain};
 use crate::meta;
 
@@ -82,6 +83,16 @@ pub trait Rules: std::fmt::Debug + Send + Sync + 'static {
         true
     }
 
+    /// Whether the server counts changes of the object in its generation.
+    fn has_generation(&self) -> bool {
+        true
+    }
+
+    /// What is written for a status that nobody has set; `None` for a kind without one.
+    fn empty_status(&self) -> Option<Json> {
+        None
+    }
+
     /// Whether an update needs no resource version.
     fn unconditional_update(&self) -> bool {
         true
@@ -105,10 +116,24 @@ pub struct Checked<R> {
 impl<R: Rules> Strategy for Checked<R> {
     fn default(&self, object: &mut Object) {
         self.rules.defaults(object);
+        if let Some(empty) = self.rules.empty_status() {
+            fill_status(object, empty);
+        }
     }
 
     fn prepare(&self, new: &mut Object, old: Option<&Object>, change: Change<'_>) {
         self.rules.prepare(new, old, change);
+        if !self.rules.has_generation() {
+            new.meta_mut().remove("generation");
+        } else if old.is_none() {
+            new.set_meta("generation", 1);
+        }
+        if old.is_none()
+            && !new.has("status")
+            && let Some(empty) = self.rules.empty_status()
+        {
+            new.set("status", empty);
+        }
     }
 
     fn validate(&self, new: &Object, old: Option<&Object>, change: Change<'_>) -> FieldErrors {
@@ -154,5 +179,17 @@ impl<R: Rules> Strategy for Checked<R> {
 
     fn create_on_update(&self) -> bool {
         self.rules.create_on_update()
+    }
+}
+
+/// Writes what a status always says.
+fn fill_status(object: &mut Object, empty: Json) {
+    match (object.map_mut("status"), empty) {
+        (status, Json::Object(empty)) => {
+            for (name, value) in empty {
+                status.entry(name).or_insert(value);
+            }
+        }
+        (_, other) => object.set("status", other),
     }
 }

@@ -2,11 +2,69 @@
 
 use std::sync::Arc;
 
-use orchestrator_core::resource::{PlainStrategy, Strategy};
+use orchestrator_core::resource::{Scope, Strategy};
 
 use super::facts::Facts;
+use crate::kinds::{apps, core};
+use crate::rules::{Checked, Rules};
+
+/// A kind without rules of its own.
+#[derive(Debug)]
+struct Plain;
+
+impl Rules for Plain {}
 
 /// The strategy of a kind.
-pub(super) fn of(_facts: &Facts) -> Arc<dyn Strategy> {
-    Arc::new(PlainStrategy)
+pub(super) fn of(facts: &Facts) -> Arc<dyn Strategy> {
+    let namespaced = facts.scope == Scope::Namespaced;
+    let with = With { namespaced };
+    match (&*facts.gvr.group, &*facts.gvr.version, &*facts.gvr.resource) {
+        ("", _, plural) => of_core(plural, with),
+        ("apps", _, plural) => of_apps(plural, with),
+        _ => with.rules(Plain),
+    }
+}
+
+/// Makes strategies of rules.
+#[derive(Clone, Copy)]
+struct With {
+    namespaced: bool,
+}
+
+impl With {
+    fn rules(self, rules: impl Rules) -> Arc<dyn Strategy> {
+        Arc::new(Checked { rules, namespaced: self.namespaced })
+    }
+}
+
+fn of_core(plural: &str, with: With) -> Arc<dyn Strategy> {
+    match plural {
+        "configmaps" => with.rules(core::configmap::ConfigMap),
+        "endpoints" => with.rules(core::endpoints::Endpoints),
+        "events" => with.rules(core::event::CoreEvent),
+        "limitranges" => with.rules(core::limitrange::LimitRange),
+        "namespaces" => with.rules(core::namespace::Namespace),
+        "nodes" => with.rules(core::node::Node),
+        "persistentvolumeclaims" => with.rules(core::persistentvolumeclaim::PersistentVolumeClaim),
+        "persistentvolumes" => with.rules(core::persistentvolume::PersistentVolume),
+        "pods" => with.rules(core::pod::Pod),
+        "podtemplates" => with.rules(core::podtemplate::PodTemplate),
+        "replicationcontrollers" => with.rules(core::replicationcontroller::ReplicationController),
+        "resourcequotas" => with.rules(core::resourcequota::ResourceQuota),
+        "secrets" => with.rules(core::secret::Secret),
+        "serviceaccounts" => with.rules(core::serviceaccount::ServiceAccount),
+        "services" => with.rules(core::service::Service),
+        _ => with.rules(Plain),
+    }
+}
+
+fn of_apps(plural: &str, with: With) -> Arc<dyn Strategy> {
+    match plural {
+        "controllerrevisions" => with.rules(apps::controllerrevision::ControllerRevision),
+        "daemonsets" => with.rules(apps::daemonset::DaemonSet),
+        "deployments" => with.rules(apps::deployment::Deployment),
+        "replicasets" => with.rules(apps::replicaset::ReplicaSet),
+        "statefulsets" => with.rules(apps::statefulset::StatefulSet),
+        _ => with.rules(Plain),
+    }
 }

@@ -1,0 +1,42 @@
+//! ControllerRevision: what a workload once looked like.
+
+use orchestrator_core::Object;
+use orchestrator_core::field::{FieldErrors, Path};
+use orchestrator_core::resource::Change;
+
+use crate::fields::Fields;
+use crate::format::numbers::check_not_negative;
+use crate::report::Report;
+use crate::rules::Rules;
+
+/// The rules of a ControllerRevision.
+#[derive(Debug)]
+pub struct ControllerRevision;
+
+impl Rules for ControllerRevision {
+    fn validate(&self, new: &Object, _change: Change<'_>, errors: &mut FieldErrors) {
+        if !new.has("data") {
+            errors.required(&Path::new("data"), "data is mandatory");
+        }
+        check_not_negative(new.int("revision").unwrap_or_default(), &Path::new("revision"), errors);
+    }
+
+    fn validate_update(
+        &self,
+        new: &Object,
+        old: &Object,
+        change: Change<'_>,
+        errors: &mut FieldErrors,
+    ) {
+        self.validate(new, change, errors);
+        // The revision may rise alone; the content belongs to it.
+        let same = new.sub("data") == old.sub("data") && new.int("revision") >= old.int("revision");
+        if !same {
+            errors.invalid(&Path::new("data"), new.sub("data"), "field is immutable");
+        }
+    }
+
+    fn has_generation(&self) -> bool {
+        false
+    }
+}

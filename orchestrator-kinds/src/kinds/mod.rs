@@ -1,0 +1,5 @@
+//! The rules of each kind: a folder per API group, a file per kind, all in the shape of
+//! [`Rules`](crate::rules::Rules).
+
+pub mod apps;
+pub mod core;

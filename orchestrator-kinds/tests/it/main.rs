@@ -1,0 +1,4 @@
+//! The built-in kinds against facts recorded from a server.
+
+mod facts;
+mod harness;

@@ -11,5 +11,6 @@ pub mod pod;
 mod registry;
 pub mod report;
 pub mod rules;
+mod tables;
 
 pub use registry::builtin;

@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use orchestrator_core::resource::{Column, TableRows};
 use orchestrator_core::{GroupVersionResource, Json, Object};
 
-/// Makes the cells of one object.
-type Row = fn(&Object, Timestamp) -> Vec<Json>;
+use crate::tables::{self, Row};
 
 /// The columns as facts, the cells as a function.
 #[derive(Debug)]
@@ -27,7 +26,6 @@ impl TableRows for Table {
 }
 
 /// The table of a kind.
-pub(super) fn of(_gvr: &GroupVersionResource, columns: Vec<Column>) -> Arc<dyn TableRows> {
-    let row: Row = |object, _| vec![object.name().into(), object.creation_timestamp().into()];
-    Arc::new(Table { columns, row })
+pub(super) fn of(gvr: &GroupVersionResource, columns: Vec<Column>) -> Arc<dyn TableRows> {
+    Arc::new(Table { columns, row: tables::row(gvr) })
 }

@@ -54,9 +54,8 @@ pub(super) fn pairs(object: &Object, path: &[&str]) -> String {
 
 /// A map as `a=b,c=d`, or `<none>`.
 pub(super) fn format_pairs(map: Option<&Map>) -> String {
-    let pair = |(key, value): (&String, &Json)| {
-        format!("{key}={}", value.as_str().unwrap_or_default())
-    };
+    let pair =
+        |(key, value): (&String, &Json)| format!("{key}={}", value.as_str().unwrap_or_default());
     or_none(map.into_iter().flatten().map(pair).collect::<Vec<_>>().join(","))
 }
 
@@ -79,8 +78,7 @@ pub(super) fn selector(selector: Option<&Json>) -> String {
 
 fn requirement(expression: &Json) -> String {
     let key = text(expression, "key");
-    let values: Vec<&str> =
-        items(expression.get("values")).filter_map(Json::as_str).collect();
+    let values: Vec<&str> = items(expression.get("values")).filter_map(Json::as_str).collect();
     match text(expression, "operator") {
         "In" => format!("{key} in ({})", values.join(",")),
         "NotIn" => format!("{key} notin ({})", values.join(",")),
@@ -91,9 +89,8 @@ fn requirement(expression: &Json) -> String {
 
 /// Names and images of the containers of a pod template.
 pub(super) fn containers(object: &Object, path: &[&str]) -> [Json; 2] {
-    let joined = |field: &str| {
-        list(object, path).map(|c| text(c, field)).collect::<Vec<_>>().join(",")
-    };
+    let joined =
+        |field: &str| list(object, path).map(|c| text(c, field)).collect::<Vec<_>>().join(",");
     [joined("name").into(), joined("image").into()]
 }
 

@@ -42,7 +42,8 @@ fn summary(pod: &Object) -> Summary<'_> {
     };
     let specs: Vec<&Json> = list(pod, &["spec", "initContainers"]).collect();
     let sidecar = |name: &str| {
-        let is = |spec: &&&Json| text(spec, "name") == name && text(spec, "restartPolicy") == "Always";
+        let is =
+            |spec: &&&Json| text(spec, "name") == name && text(spec, "restartPolicy") == "Always";
         specs.iter().any(|spec| is(&spec))
     };
     for (index, status) in list(pod, &["status", "initContainerStatuses"]).enumerate() {
@@ -58,7 +59,8 @@ fn summary(pod: &Object) -> Summary<'_> {
             summary.initializing = true;
         }
     }
-    if !summary.initializing || condition(pod, "Initialized").is_some_and(|c| c["status"] == "True") {
+    if !summary.initializing || condition(pod, "Initialized").is_some_and(|c| c["status"] == "True")
+    {
         summary.restarts = if summary.initializing { summary.restarts } else { 0 };
         summary.main(pod);
     }
@@ -102,7 +104,8 @@ impl<'a> Summary<'a> {
         let statuses: Vec<&Json> = list(pod, &["status", "containerStatuses"]).collect();
         for status in statuses.into_iter().rev() {
             self.count(status);
-            let (waiting, terminated) = (&status["state"]["waiting"], &status["state"]["terminated"]);
+            let (waiting, terminated) =
+                (&status["state"]["waiting"], &status["state"]["terminated"]);
             if !text(waiting, "reason").is_empty() {
                 self.reason = text(waiting, "reason").to_owned();
             } else if terminated.is_object() {

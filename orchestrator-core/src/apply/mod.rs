@@ -6,10 +6,10 @@
 //! the manager stated last time and nobody else owns, and fails with the list of
 //! [`Conflict`]s where another manager owns a field that it would change.
 //!
-//! Ownership is stored in `metadata.managedFields`, a [set of fields](fields) per manager in the
-//! tree form of `FieldsV1`; the algorithms work on these trees as they are stored. [`walk`]
-//! says what the schema knows of a place, [`compare`], [`claim`], [`merge`], [`remove`] and
-//! [`validate`] are the walks over objects, [`managed`] the list of managers.
+//! Ownership is stored in `metadata.managedFields`, a set of fields per manager in the tree form
+//! of `FieldsV1`; the algorithms work on these trees as they are stored (`fields`). `walk` says
+//! what the schema knows of a place; `create`, `compare`, `claim`, `merge`, `remove` and
+//! `validate` are the walks over objects, `managed` is the list of managers.
 //!
 //! Everything is a pure function of its arguments; the time of a write is one of them.
 

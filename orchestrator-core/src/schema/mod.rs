@@ -2,7 +2,7 @@
 //!
 //! A [`Schema`] is a set of [`Definition`]s that refer to one another. The one of the built-in
 //! kinds, [`Schema::builtin`], is a table of facts recorded from a server: `table.txt`, which
-//! `generate.py` writes and [`table`] reads once per process. A custom resource brings its own,
+//! `generate.py` writes and `table` reads once per process. A custom resource brings its own,
 //! made from its OpenAPI schema by [`Schema::from_openapi`].
 //!
 //! [`decode`] reads request bodies under a schema; the strategic merge patch and server-side

@@ -2,8 +2,8 @@
 //!
 //! The schema names, for each list, whether it merges and by which key. Directives in the patch
 //! change the rule for one place: `$patch` (`replace`, `delete`), `$retainKeys`,
-//! `$deleteFromPrimitiveList/field`, `$setElementOrder/field`. [`map`] merges maps and reads the
-//! directives on them, [`list`] merges lists, [`order`] puts merged items in order.
+//! `$deleteFromPrimitiveList/field`, `$setElementOrder/field`. `map` merges maps and reads the
+//! directives on them, `list` merges lists, `order` puts merged items in order.
 
 mod list;
 mod map;

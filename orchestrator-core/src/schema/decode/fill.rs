@@ -17,10 +17,8 @@ pub fn fill(schema: &Schema, definition: &Definition, object: &mut Map) {
         }
     }
     for (name, value) in object.iter_mut() {
-        if value.is_object() || value.is_array() {
-            if let Some(field) = definition.field(name) {
-                fill_value(schema, &field.ty, value);
-            }
+        if let (Json::Object(_) | Json::Array(_), Some(field)) = (&*value, definition.field(name)) {
+            fill_value(schema, &field.ty, value);
         }
     }
 }

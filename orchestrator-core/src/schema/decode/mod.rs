@@ -8,6 +8,7 @@
 //! The walk drives any serde deserializer, so the bytes of a request ([`from_slice`]) and the
 //! tree that a patch made ([`from_json`]) go the same way. Nesting is limited to [`MAX_DEPTH`].
 
+mod containers;
 mod context;
 mod fill;
 mod node;

@@ -43,6 +43,13 @@ impl AffinityTerm {
         in_namespace && self.selector.matches(pod.labels())
     }
 
+    /// Whether `pod` may be one of the pods, for all that is known without its namespace's labels.
+    pub fn may_match(&self, pod: &PodInfo) -> bool {
+        let in_namespace = self.namespaces.contains(pod.key.namespace.as_ref())
+            || self.namespace_selector != LabelSelector::nothing();
+        in_namespace && self.selector.matches(pod.labels())
+    }
+
     /// Reads a term of a pod in `namespace`, which is meant where the term names no other.
     fn new(term: &PodAffinityTerm, namespace: &str) -> Self {
         let mut namespaces: BTreeSet<String> = term.namespaces.iter().flatten().cloned().collect();

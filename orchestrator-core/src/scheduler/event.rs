@@ -1,7 +1,6 @@
 //! What happens in a cluster that may help a waiting pod.
 
-use k8s_openapi::api::core::v1::Node;
-
+use super::node::NodeInfo;
 use super::pod::PodInfo;
 
 /// A change that may make room for a pod.
@@ -11,14 +10,14 @@ pub enum ClusterEvent<'a> {
     /// A node came.
     NodeAdded {
         /// The node.
-        node: &'a Node,
+        node: &'a NodeInfo,
     },
     /// A node changed.
     NodeChanged {
         /// Before.
-        old: &'a Node,
+        old: &'a NodeInfo,
         /// After.
-        new: &'a Node,
+        new: &'a NodeInfo,
     },
     /// A pod was bound to a node.
     PodBound {

@@ -11,7 +11,6 @@ use orchestrator_core::scheduler::{PodGroup, PodInfo, Snapshot};
 #[derive(Debug, Default)]
 pub(super) struct ClusterCache {
     snapshot: Snapshot,
-    nodes: BTreeMap<String, Arc<Node>>,
     pods: BTreeMap<ObjectKey, Known>,
 }
 
@@ -43,17 +42,11 @@ impl ClusterCache {
         &self.snapshot
     }
 
-    /// Takes note of a node, `None` where it is gone; returns what was known before.
-    pub fn set_node(&mut self, name: &str, node: Option<Arc<Node>>) -> Option<Arc<Node>> {
+    /// Takes note of a node, `None` where it is gone.
+    pub fn set_node(&mut self, name: &str, node: Option<Arc<Node>>) {
         match node {
-            Some(node) => {
-                self.snapshot.set_node(Arc::clone(&node));
-                self.nodes.insert(name.to_owned(), node)
-            }
-            None => {
-                self.snapshot.remove_node(name);
-                self.nodes.remove(name)
-            }
+            Some(node) => self.snapshot.set_node(node),
+            None => self.snapshot.remove_node(name),
         }
     }
 

@@ -78,8 +78,10 @@ impl Engine {
 
     /// Takes note of a node, `None` where it is gone.
     pub fn set_node(&mut self, name: &str, node: Option<Arc<Node>>, now: Duration) {
-        let old = self.cache.set_node(name, node.clone());
-        match (&old, &node) {
+        let old = self.cache.snapshot().node(name).cloned();
+        self.cache.set_node(name, node);
+        let new = self.cache.snapshot().node(name).cloned();
+        match (&old, &new) {
             (None, Some(node)) => self.wake(&ClusterEvent::NodeAdded { node }, now),
             (Some(old), Some(new)) => self.wake(&ClusterEvent::NodeChanged { old, new }, now),
             (_, None) => {}

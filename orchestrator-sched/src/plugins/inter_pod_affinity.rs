@@ -165,16 +165,14 @@ impl FilterPlugin for InterPodAffinity {
     }
 
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {
-        // Labels of namespaces are not at hand here; a pod of another namespace may count.
-        let nowhere = Snapshot::default();
         let own = pod.affinity.as_deref();
         let near = |other: &PodInfo| {
-            own.is_some_and(|own| own.required.iter().any(|term| term.matches(other, &nowhere)))
+            own.is_some_and(|own| own.required.iter().any(|term| term.may_match(other)))
         };
         let far = |other: &PodInfo| {
             let theirs = other.affinity.iter().flat_map(|affinity| &affinity.anti_required);
-            own.is_some_and(|own| own.anti_required.iter().any(|t| t.matches(other, &nowhere)))
-                || theirs.into_iter().any(|term| term.matches(pod, &nowhere))
+            own.is_some_and(|own| own.anti_required.iter().any(|term| term.may_match(other)))
+                || theirs.into_iter().any(|term| term.may_match(pod))
         };
         match event {
             ClusterEvent::PodBound { pod: other } => near(other),
@@ -183,7 +181,7 @@ impl FilterPlugin for InterPodAffinity {
                 old.labels() != new.labels() && (near(new) || far(old))
             }
             ClusterEvent::NodeAdded { .. } | ClusterEvent::Updated { .. } => true,
-            ClusterEvent::NodeChanged { old, new } => old.metadata.labels != new.metadata.labels,
+            ClusterEvent::NodeChanged { old, new } => old.labels() != new.labels(),
             ClusterEvent::Other { kind } => *kind == "Namespace",
             _ => false,
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{
-    Node, NodeAffinity as WireNodeAffinity, PodSpec, PreferredSchedulingTerm,
+    NodeAffinity as WireNodeAffinity, PodSpec, PreferredSchedulingTerm,
 };
 use orchestrator_core::scheduler::{ClusterEvent, NodeInfo, PodInfo};
 
@@ -66,15 +66,14 @@ impl FilterPlugin for NodeAffinity {
     }
 
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {
-        let passes = |node: &Node| {
-            let node = NodeInfo::new(Arc::new(node.clone()));
-            let added = RequiredNodes::of_affinity(self.added.as_ref());
-            added.matches(&node) && pod.spec().is_none_or(|s| RequiredNodes::of(s).matches(&node))
+        let added = RequiredNodes::of_affinity(self.added.as_ref());
+        let passes = |node: &NodeInfo| {
+            added.matches(node) && pod.spec().is_none_or(|s| RequiredNodes::of(s).matches(node))
         };
         match event {
             ClusterEvent::NodeAdded { node } => passes(node),
             ClusterEvent::NodeChanged { old, new } => {
-                old.metadata.labels != new.metadata.labels && !passes(old) && passes(new)
+                old.labels() != new.labels() && !passes(old) && passes(new)
             }
             ClusterEvent::Updated { .. } => true,
             _ => false,

@@ -36,9 +36,7 @@ impl FilterPlugin for NodeName {
 
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {
         match event {
-            ClusterEvent::NodeAdded { node } => {
-                node.metadata.name.as_deref() == Some(pod.node_name())
-            }
+            ClusterEvent::NodeAdded { node } => *node.name == *pod.node_name(),
             _ => false,
         }
     }

@@ -169,17 +169,11 @@ impl FilterPlugin for NodeResourcesFit {
     }
 
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {
-        let fits = |node: &k8s_openapi::api::core::v1::Node| {
-            let node = NodeInfo::new(Arc::new(node.clone()));
-            self.check(&pod.requests, &Resources::default(), &node).is_ok()
-        };
+        let fits = |node: &NodeInfo| self.check(&pod.requests, &Resources::default(), node).is_ok();
         match event {
             ClusterEvent::NodeAdded { node } => fits(node),
             ClusterEvent::NodeChanged { old, new } => {
-                let allocatable = |node: &k8s_openapi::api::core::v1::Node| {
-                    node.status.as_ref()?.allocatable.clone()
-                };
-                allocatable(old) != allocatable(new) && fits(new)
+                old.allocatable != new.allocatable && fits(new)
             }
             // Every pod that leaves makes room for one more, if for nothing else.
             ClusterEvent::PodRemoved { .. } => true,

@@ -47,12 +47,11 @@ impl FilterPlugin for NodeUnschedulable {
     }
 
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {
-        let closed = |node: &k8s_openapi::api::core::v1::Node| {
-            node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or_default()
-        };
         match event {
-            ClusterEvent::NodeAdded { node } => !closed(node),
-            ClusterEvent::NodeChanged { old, new } => closed(old) && !closed(new),
+            ClusterEvent::NodeAdded { node } => !node.is_unschedulable(),
+            ClusterEvent::NodeChanged { old, new } => {
+                old.is_unschedulable() && !new.is_unschedulable()
+            }
             ClusterEvent::Updated { .. } => bears_cordon(pod),
             _ => false,
         }

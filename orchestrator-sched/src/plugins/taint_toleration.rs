@@ -40,10 +40,7 @@ impl FilterPlugin for TaintToleration {
     }
 
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {
-        let passes = |node: &k8s_openapi::api::core::v1::Node| {
-            let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref());
-            first_untolerated(taints.unwrap_or_default(), tolerations(pod)).is_none()
-        };
+        let passes = |node: &NodeInfo| first_untolerated(node.taints(), tolerations(pod)).is_none();
         match event {
             ClusterEvent::NodeAdded { node } => passes(node),
             ClusterEvent::NodeChanged { old, new } => !passes(old) && passes(new),

@@ -5,8 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use orchestrator_core::ObjectKey;
@@ -20,8 +19,9 @@ use orchestrator_sched::plugins::{
     self, InterPodAffinity, NodeAffinity, NodeResourcesBalancedAllocation, NodeResourcesFit,
     PodTopologySpread, ResourceWeight, ScoringStrategy, ShapePoint,
 };
-use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+use crate::recorded::{cases, folder, list, read};
 
 /// The topics that are run, each with how many of its cases must agree.
 const FLOORS: &[(&str, usize)] = &[
@@ -45,17 +45,12 @@ const FLOORS: &[(&str, usize)] = &[
 
 #[test]
 fn decisions_agree_with_the_recorded_ones() {
-    let Some(folder) = folder() else {
-        eprintln!("SKIPPED: no recorded decisions; set SCHED_CASES to their folder");
-        return;
-    };
+    let Some(folder) = folder() else { return };
     let profiles = profiles(&folder);
     let shown: usize = std::env::var("SCHED_SHOW").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
     let mut below = Vec::new();
     for (topic, floor) in FLOORS {
-        let text = read_text(&folder, topic);
-        let cases: Vec<Value> =
-            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let cases = cases(&folder, topic);
         let failures: Vec<String> =
             cases.iter().filter_map(|case| check(case, &profiles).err()).collect();
         let agreed = cases.len() - failures.len();
@@ -66,24 +61,6 @@ fn decisions_agree_with_the_recorded_ones() {
         }
     }
     assert!(below.is_empty(), "{}", below.join("\n"));
-}
-
-/// The cases of a topic; large ones are compressed.
-fn read_text(folder: &Path, topic: &str) -> String {
-    let plain = folder.join(format!("{topic}.jsonl"));
-    if plain.exists() {
-        return fs::read_to_string(plain).unwrap();
-    }
-    let file = fs::File::open(folder.join(format!("{topic}.jsonl.gz"))).unwrap();
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(file).read_to_string(&mut text).unwrap();
-    text
-}
-
-fn folder() -> Option<PathBuf> {
-    let named = std::env::var_os("SCHED_CASES").map(PathBuf::from);
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/sched-cases");
-    named.or(Some(beside)).filter(|folder| folder.join("scheduler-config.json").exists())
 }
 
 /// The schedulers of the recorded configuration, by name.
@@ -177,14 +154,6 @@ fn weights(wire: &Value) -> Vec<ResourceWeight> {
         ResourceWeight::new(wire["name"].as_str().unwrap(), wire["weight"].as_i64().unwrap())
     };
     list(wire).map(weight).collect()
-}
-
-fn list(wire: &Value) -> impl Iterator<Item = &Value> {
-    wire.as_array().into_iter().flatten()
-}
-
-fn read<T: DeserializeOwned>(wire: &Value) -> T {
-    serde_json::from_value(wire.clone()).unwrap()
 }
 
 fn pods<'a>(wire: &'a Value) -> impl Iterator<Item = Arc<PodInfo>> + 'a {

@@ -1,3 +1,6 @@
 //! The scheduler through its public face.
 
 mod cases;
+mod queue;
+mod recorded;
+mod running;

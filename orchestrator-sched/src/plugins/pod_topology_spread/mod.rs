@@ -111,7 +111,7 @@ impl FilterPlugin for PodTopologySpread {
                 old.labels() != new.labels() && (counts(old) || counts(new))
             }
             ClusterEvent::NodeChanged { old, new } => {
-                old.metadata.labels != new.metadata.labels || old.spec != new.spec
+                old.labels() != new.labels() || old.node.spec != new.node.spec
             }
             ClusterEvent::NodeAdded { .. } | ClusterEvent::Updated { .. } => true,
             _ => false,

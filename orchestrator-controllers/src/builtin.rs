@@ -5,6 +5,7 @@ use std::sync::Arc;
 use orchestrator_core::controller::Controller;
 
 use crate::ControllerDeps;
+use crate::cronjob::CronJobController;
 use crate::deployment::DeploymentController;
 use crate::endpoints::EndpointsController;
 use crate::endpointslice::EndpointSliceController;
@@ -95,4 +96,8 @@ const MAKERS: &[Maker] = &[
     Maker { needs: &[NODES, PODS], make: |deps| Arc::new(PodGarbageCollector::new(deps)) },
     Maker { needs: &[PODS, JOBS], make: |deps| Arc::new(JobController::new(deps)) },
     Maker { needs: &[JOBS], make: |deps| Arc::new(TtlController::new(deps)) },
+    Maker {
+        needs: &[JOBS, ("batch", "v1", "cronjobs")],
+        make: |deps| Arc::new(CronJobController::new(deps)),
+    },
 ];

@@ -8,6 +8,7 @@ mod backends;
 mod builtin;
 mod clock;
 mod closure;
+pub mod cronjob;
 pub mod deployment;
 mod deps;
 pub mod endpoints;

@@ -1,5 +1,6 @@
 //! The controllers against a real API server in this process, in virtual time.
 
+mod cronjob;
 mod deployment;
 mod garbage;
 mod job;

@@ -1,8 +1,11 @@
 //! Fuzz targets: plain functions from bytes, one per parser or engine that sees foreign input.
 //!
 //! A target must neither panic nor hang, and checks what holds for all input: what is accepted
-//! prints and reads back the same, what is decoded decodes again to itself. The tests below run
-//! each on mutated seeds for a moment; `cargo xtask fuzz` runs them for as long as one likes.
+//! prints and reads back the same, what is decoded decodes again to itself. [`driver`] mutates
+//! inputs; the tests run it for a moment, [`driver::run`] with the feature `fuzzing` for as long
+//! as one likes.
+
+pub mod driver;
 
 use crate::Json;
 use crate::apply::{FieldManager, Write};
@@ -93,7 +96,8 @@ pub fn fuzz_json(data: &[u8]) {
     let _ = decode::type_meta(data);
     if let Ok(decoded) = decode::untyped(data) {
         let again = decode::untyped(decoded.value.to_string().as_bytes()).expect("it was JSON");
-        assert_eq!((again.value, again.problems), (decoded.value, Vec::new()));
+        assert_eq!(again.problems, []);
+        assert!(is_same(&again.value, &decoded.value), "{} {}", again.value, decoded.value);
     }
 }
 
@@ -155,6 +159,23 @@ pub fn fuzz_apply(data: &[u8]) {
     }
 }
 
+/// Whether two trees are equal; serde_json may read a floating-point number one step off.
+fn is_same(a: &Json, b: &Json) -> bool {
+    match (a, b) {
+        (Json::Number(a), Json::Number(b)) if a.is_f64() && b.is_f64() => {
+            let (a, b) = (a.as_f64().unwrap_or_default(), b.as_f64().unwrap_or_default());
+            (a - b).abs() <= a.abs() * 1e-12
+        }
+        (Json::Array(a), Json::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b))
+        }
+        (Json::Object(a), Json::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| is_same(a, b)))
+        }
+        _ => a == b,
+    }
+}
+
 fn as_map(value: Json) -> Map {
     match value {
         Json::Object(map) => map,
@@ -168,39 +189,14 @@ mod tests {
 
     use super::*;
 
-    /// A change to an input: cut `cut` bytes out at `place` and put `insert` there.
-    fn edit() -> impl Strategy<Value = (usize, usize, Vec<u8>)> {
-        let piece = prop_oneof![
-            prop::collection::vec(any::<u8>(), 0..4),
-            prop::sample::select(vec![
-                "null", "[]", "{}", "\"\"", "1e9", "$patch", ":", ",", "a", "-1"
-            ])
-            .prop_map(|text| text.as_bytes().to_vec()),
-        ];
-        (0..400_usize, 0..12_usize, piece)
-    }
-
-    fn mutate(seed: &str, edits: &[(usize, usize, Vec<u8>)]) -> Vec<u8> {
-        let mut bytes = seed.as_bytes().to_vec();
-        for (place, cut, insert) in edits {
-            let start = place % (bytes.len() + 1);
-            let end = (start + cut).min(bytes.len());
-            bytes.splice(start..end, insert.iter().copied());
+    #[test]
+    fn no_target_breaks_on_mutated_input() {
+        for seed in 0..4 {
+            assert_eq!(driver::run(seed, 500), Ok(()));
         }
-        bytes
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
-
-        #[test]
-        fn no_target_breaks_on_mutated_input(seed in any::<prop::sample::Index>(),
-            edits in prop::collection::vec(edit(), 0..4)) {
-            for (_, target, seeds) in TARGETS {
-                target(&mutate(seeds[seed.index(seeds.len())], &edits));
-            }
-        }
-
         #[test]
         fn no_target_breaks_on_random_input(data in prop::collection::vec(any::<u8>(), 0..64)) {
             for (_, target, _) in TARGETS {

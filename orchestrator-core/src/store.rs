@@ -56,6 +56,7 @@ pub struct Key(Arc<[u8]>);
 
 impl Key {
     /// The bytes.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -80,6 +81,7 @@ impl fmt::Debug for Key {
 }
 
 impl std::borrow::Borrow<[u8]> for Key {
+    #[inline]
     fn borrow(&self) -> &[u8] {
         &self.0
     }

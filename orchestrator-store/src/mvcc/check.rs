@@ -32,12 +32,23 @@ pub(super) fn txn(txn: &Txn) -> Result<(), StoreError> {
 
 /// Checks the keys of a read or delete; an empty start is the beginning of an open range only.
 pub(super) fn range(keys: &KeyRange) -> Result<(), StoreError> {
-    let too_long = |key: &Key| key.as_bytes().len() > MAX_KEY_BYTES;
     match &keys.end {
-        None if keys.start.as_bytes().is_empty() => Err(EMPTY_KEY),
-        end if too_long(&keys.start) || end.as_ref().is_some_and(too_long) => Err(LONG_KEY),
+        None => key(&keys.start),
+        Some(end) if is_long(&keys.start) || is_long(end) => Err(LONG_KEY),
+        Some(_) => Ok(()),
+    }
+}
+
+fn key(key: &Key) -> Result<(), StoreError> {
+    match key.as_bytes() {
+        [] => Err(EMPTY_KEY),
+        _ if is_long(key) => Err(LONG_KEY),
         _ => Ok(()),
     }
+}
+
+fn is_long(key: &Key) -> bool {
+    key.as_bytes().len() > MAX_KEY_BYTES
 }
 
 fn shape(txn: &Txn, depth: usize, total: &mut usize) -> Result<(), StoreError> {
@@ -62,7 +73,7 @@ fn shape(txn: &Txn, depth: usize, total: &mut usize) -> Result<(), StoreError> {
 }
 
 fn put(put: &Put) -> Result<(), StoreError> {
-    range(&KeyRange { start: put.key.clone(), end: None })?;
+    key(&put.key)?;
     // A value that was never encoded is not encoded for this: it came from within the process.
     match put.value.as_ref().map_or(0, |value| value.size_hint()) {
         bytes if bytes > MAX_VALUE_BYTES => {

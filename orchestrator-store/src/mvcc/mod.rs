@@ -258,7 +258,10 @@ impl Mvcc {
         }
         self.revision = self.revision.next();
         self.checkpoints.note(self.revision, events.len(), &self.root);
-        self.log.push(events.into_iter().collect());
+        self.log.push(match events.into_inner() {
+            Ok(one) => Arc::from(one),
+            Err(several) => Arc::from(several.into_vec()),
+        });
         self.log.trim(&self.limits);
         // The floor's own commit is kept; the first revision has none.
         let oldest = self.log.first();

@@ -21,9 +21,13 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub(crate) fn to_kv(&self, key: &Key) -> KeyValue {
+        self.clone().into_kv(key)
+    }
+
+    pub(crate) fn into_kv(self, key: &Key) -> KeyValue {
         KeyValue {
             key: key.clone(),
-            value: self.value.clone(),
+            value: self.value,
             create_revision: self.create_revision,
             mod_revision: self.mod_revision,
             version: self.version,
@@ -38,14 +42,14 @@ impl Entry {
             mod_revision: kv.mod_revision,
             version: kv.version,
             lease: kv.lease,
-            bytes: data_bytes(&kv.key, &kv.value),
+            bytes: data_bytes(kv.key.as_bytes().len(), &kv.value),
         }
     }
 }
 
-/// The bytes that a key with its value counts for.
-pub(crate) fn data_bytes(key: &Key, value: &Value) -> u64 {
-    (key.as_bytes().len() + value.size_hint()) as u64
+/// The bytes that a value with its key counts for.
+pub(crate) fn data_bytes(key_bytes: usize, value: &Value) -> u64 {
+    (key_bytes + value.size_hint()) as u64
 }
 
 /// All keys of one revision.
@@ -69,17 +73,25 @@ impl Root {
         self.map.get(key)
     }
 
-    /// Writes `entry`; returns the key as the map shares it, and what was there.
-    pub(crate) fn put(&mut self, key: Key, entry: Entry) -> (Key, Option<Entry>) {
-        self.bytes += entry.bytes;
-        if let Some((shared, present)) = self.map.get_key_value_mut(key.as_bytes()) {
-            let shared = shared.clone();
-            let old = std::mem::replace(present, entry);
-            self.bytes -= old.bytes;
-            return (shared, Some(old));
+    /// Writes what `make` makes of what is there; returns the key after and before.
+    ///
+    /// Both share the map's own copy of the key, whatever copy the caller has.
+    pub(crate) fn put(
+        &mut self,
+        key: Key,
+        make: impl FnOnce(Option<&Entry>) -> Entry,
+    ) -> (KeyValue, Option<KeyValue>) {
+        if let Some((key, present)) = self.map.get_key_value_mut(key.as_bytes()) {
+            let entry = make(Some(present));
+            self.bytes = self.bytes + entry.bytes - present.bytes;
+            let kv = entry.to_kv(key);
+            return (kv, Some(std::mem::replace(present, entry).into_kv(key)));
         }
-        self.map.insert(key.clone(), entry);
-        (key, None)
+        let entry = make(None);
+        self.bytes += entry.bytes;
+        let kv = entry.to_kv(&key);
+        self.map.insert(key, entry);
+        (kv, None)
     }
 
     pub(crate) fn remove(&mut self, key: &[u8]) -> Option<(Key, Entry)> {
@@ -94,15 +106,16 @@ impl Root {
         keys: &'a KeyRange,
     ) -> impl Iterator<Item = (&'a Key, &'a Entry)> {
         let start = keys.start.as_bytes();
+        let one = keys.end.is_none().then(|| self.map.get_key_value(start)).flatten();
         let end = match &keys.end {
-            None => Bound::Included(start),
-            Some(_) if keys.is_unbounded() => Bound::Unbounded,
-            Some(end) => Bound::Excluded(end.as_bytes()),
+            None => None,
+            Some(_) if keys.is_unbounded() => Some(Bound::Unbounded),
+            // A map refuses a range that ends before it starts; here such a range is empty.
+            Some(end) if end.as_bytes() <= start => None,
+            Some(end) => Some(Bound::Excluded(end.as_bytes())),
         };
-        // A map refuses a range that ends before it starts; here such a range is empty.
-        let empty = matches!(end, Bound::Excluded(end) if end <= start);
-        let range = (!empty).then(|| self.map.range::<_, [u8]>((Bound::Included(start), end)));
-        range.into_iter().flatten()
+        let range = end.map(|end| self.map.range::<_, [u8]>((Bound::Included(start), end)));
+        one.into_iter().chain(range.into_iter().flatten())
     }
 
     /// Reads; the answer says `newest` for the store's revision.
@@ -134,7 +147,7 @@ impl Root {
     pub(crate) fn undo(&mut self, events: &[std::sync::Arc<Event>]) {
         for event in events.iter().rev() {
             match &event.prev {
-                Some(prev) => drop(self.put(prev.key.clone(), Entry::from_kv(prev))),
+                Some(prev) => drop(self.put(prev.key.clone(), |_| Entry::from_kv(prev))),
                 None => drop(self.remove(event.kv.key.as_bytes())),
             }
         }

@@ -84,7 +84,10 @@ impl Mvcc {
             Some(lease) if lease != 0 && !self.leases.contains(lease) => {
                 Err(StoreError::LeaseNotFound(lease))
             }
-            _ => Ok(put.value.as_ref().map_or(0, |value| data_bytes(&put.key, value))),
+            _ => Ok(put
+                .value
+                .as_ref()
+                .map_or(0, |value| data_bytes(put.key.as_bytes().len(), value))),
         }
     }
 }
@@ -150,33 +153,35 @@ impl Applying<'_> {
 
     fn put(&mut self, put: Put) -> Option<KeyValue> {
         let revision = self.mvcc.revision.next();
-        let present = self.mvcc.root.get(put.key.as_bytes());
-        let (create_revision, version) =
-            present.map_or((revision, 1), |old| (old.create_revision, old.version + 1));
-        let value = put.value.or_else(|| present.map(|old| old.value.clone()));
-        let value = value.expect("the check saw the key whose value is kept");
-        let old_lease = present.map_or(0, |old| old.lease);
-        let lease = put.lease.unwrap_or(old_lease);
-        let bytes = data_bytes(&put.key, &value);
-        let entry = Entry { value, create_revision, mod_revision: revision, version, lease, bytes };
-        let mut kv = entry.to_kv(&put.key);
-        let (key, old) = self.mvcc.root.put(put.key, entry);
-        let prev = old.map(|old| old.to_kv(&key));
-        kv.key = key;
-        self.move_lease(&kv, old_lease, lease);
+        let Put { key, value, lease } = put;
+        let key_bytes = key.as_bytes().len();
+        let (kv, prev) = self.mvcc.root.put(key, |present| {
+            let value = value.or_else(|| present.map(|present| present.value.clone()));
+            let value = value.expect("the check saw the key whose value is kept");
+            Entry {
+                bytes: data_bytes(key_bytes, &value),
+                value,
+                create_revision: present.map_or(revision, |present| present.create_revision),
+                mod_revision: revision,
+                version: present.map_or(1, |present| present.version + 1),
+                lease: lease.unwrap_or_else(|| present.map_or(0, |present| present.lease)),
+            }
+        });
+        self.move_lease(&kv, prev.as_ref().map_or(0, |prev| prev.lease));
         self.events.push(Arc::new(Event { kv, prev: prev.clone(), deleted: false }));
         prev
     }
 
-    fn move_lease(&mut self, kv: &KeyValue, from: LeaseId, to: LeaseId) {
-        if from == to {
+    /// Moves the written key `kv` to its lease, away from that before.
+    fn move_lease(&mut self, kv: &KeyValue, before: LeaseId) {
+        if before == kv.lease {
             return;
         }
-        if from != 0 {
-            self.mvcc.leases.detach(from, kv.key.as_bytes());
+        if before != 0 {
+            self.mvcc.leases.detach(before, kv.key.as_bytes());
         }
-        if to != 0 {
-            self.mvcc.leases.attach(to, &kv.key);
+        if kv.lease != 0 {
+            self.mvcc.leases.attach(kv.lease, &kv.key);
         }
     }
 
@@ -193,7 +198,7 @@ impl Applying<'_> {
         if old.lease != 0 {
             self.mvcc.leases.detach(old.lease, key.as_bytes());
         }
-        let prev = old.to_kv(&key);
+        let prev = old.into_kv(&key);
         let kv = KeyValue {
             key,
             value: self.mvcc.tombstone.clone(),

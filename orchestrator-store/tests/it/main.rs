@@ -1,3 +1,4 @@
 //! The engines against the suite that every store must pass.
 
 mod memory;
+mod parallel;

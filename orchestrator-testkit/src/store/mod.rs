@@ -7,6 +7,7 @@
 
 mod calls;
 mod compaction;
+mod generate;
 mod leases;
 mod model;
 mod observer;
@@ -16,9 +17,10 @@ mod revisions;
 mod transactions;
 mod watches;
 
+pub use generate::steps;
 pub use model::Model;
 pub use observer::Observer;
-pub use random::{Step, agrees_with_the_model, play, steps};
+pub use random::{Step, agrees_with_the_model, play};
 
 use std::sync::Arc;
 

@@ -1,15 +1,19 @@
 //! A store that is too simple to be wrong: every revision as a map of its own, every event in a
 //! list, every question answered by looking at all of it.
 
-use std::cmp::Ordering;
+mod rules;
+mod working;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use orchestrator_core::Value;
 use orchestrator_core::store::{
-    Compare, Event, Key, KeyRange, KeyValue, LeaseId, LeaseInfo, LeaseOp, MAX_LEASE_TTL, Op,
-    OpResult, Put, Range, RangeResponse, Relation, Revision, StoreError, Target, Txn, TxnResponse,
+    Event, Key, KeyRange, KeyValue, LeaseId, LeaseInfo, LeaseOp, MAX_LEASE_TTL, Put, Range,
+    RangeResponse, Revision, StoreError, Txn, TxnResponse,
 };
+
+use rules::{check_path, paths};
+use working::{Chosen, Step, Working, read};
 
 type State = BTreeMap<Key, KeyValue>;
 
@@ -85,8 +89,8 @@ impl Model {
         for path in paths(&txn.then).into_iter().chain(paths(&txn.otherwise)) {
             check_path(&path)?;
         }
-        let steps = self.choose(txn);
-        for step in flat(&steps) {
+        let steps = Chosen::of(txn, self.newest());
+        for step in steps.flat() {
             match step {
                 Step::Range(range) if !range.revision.is_zero() => {
                     self.check(range.revision)?;
@@ -214,180 +218,4 @@ impl Model {
         let Working { state, events, .. } = working;
         self.commit(state, events);
     }
-
-    /// The steps that run, with the branch of each inner transaction chosen.
-    fn choose(&self, txn: &Txn) -> Chosen {
-        let succeeded = txn.compare.iter().all(|compare| holds(compare, self.newest()));
-        let ops = if succeeded { &txn.then } else { &txn.otherwise };
-        let steps = ops.iter().map(|op| match op {
-            Op::Range(range) => Step::Range(range.clone()),
-            Op::Put(put) => Step::Put(put.clone()),
-            Op::Delete(keys) => Step::Delete(keys.clone()),
-            Op::Txn(inner) => Step::Txn(self.choose(inner)),
-        });
-        Chosen { succeeded, steps: steps.collect() }
-    }
-}
-
-/// A transaction whose conditions have been decided.
-struct Chosen {
-    succeeded: bool,
-    steps: Vec<Step>,
-}
-
-enum Step {
-    Range(Range),
-    Put(Put),
-    Delete(KeyRange),
-    Txn(Chosen),
-}
-
-fn flat(chosen: &Chosen) -> Vec<&Step> {
-    let inner = |step| match step {
-        &Step::Txn(ref inner) => flat(inner),
-        step => vec![step],
-    };
-    chosen.steps.iter().flat_map(inner).collect()
-}
-
-/// A state that is being changed.
-struct Working<'a> {
-    model: &'a Model,
-    state: State,
-    events: Vec<Event>,
-}
-
-impl<'a> Working<'a> {
-    fn new(model: &'a Model) -> Self {
-        Self { model, state: model.newest().clone(), events: Vec::new() }
-    }
-
-    fn revision(&self) -> Revision {
-        let revision = self.model.revision();
-        if self.events.is_empty() { revision } else { revision.next() }
-    }
-
-    fn run(&mut self, chosen: &Chosen) -> TxnResponse {
-        let mut results = Vec::new();
-        for step in &chosen.steps {
-            results.push(match step {
-                Step::Range(range) if range.revision.is_zero() => {
-                    OpResult::Range(read(&self.state, range, self.revision()))
-                }
-                Step::Range(range) => {
-                    let past = self.model.at(range.revision);
-                    OpResult::Range(read(past, range, self.revision()))
-                }
-                Step::Put(put) => OpResult::Put { prev: self.put(put) },
-                Step::Delete(keys) => OpResult::Delete { prev: self.delete(keys) },
-                Step::Txn(inner) => OpResult::Txn(self.run(inner)),
-            });
-        }
-        TxnResponse { revision: self.revision(), succeeded: chosen.succeeded, results }
-    }
-
-    fn put(&mut self, put: &Put) -> Option<KeyValue> {
-        let prev = self.state.get(&put.key).cloned();
-        let revision = self.model.revision().next();
-        let kept = prev.as_ref();
-        let value = put.value.clone().or_else(|| kept.map(|kv| kv.value.clone()));
-        let kv = KeyValue {
-            key: put.key.clone(),
-            value: value.expect("checked before"),
-            create_revision: kept.map_or(revision, |kv| kv.create_revision),
-            mod_revision: revision,
-            version: kept.map_or(1, |kv| kv.version + 1),
-            lease: put.lease.unwrap_or_else(|| kept.map_or(0, |kv| kv.lease)),
-        };
-        self.state.insert(put.key.clone(), kv.clone());
-        self.events.push(Event { kv, prev: prev.clone(), deleted: false });
-        prev
-    }
-
-    fn delete(&mut self, keys: &KeyRange) -> Vec<KeyValue> {
-        let found: Vec<_> = matching(&self.state, keys).cloned().collect();
-        for kv in &found {
-            self.state.remove(&kv.key);
-            let tombstone = KeyValue {
-                key: kv.key.clone(),
-                value: Value::from_bytes(&b""[..]),
-                create_revision: Revision::ZERO,
-                mod_revision: self.model.revision().next(),
-                version: 0,
-                lease: 0,
-            };
-            self.events.push(Event { kv: tombstone, prev: Some(kv.clone()), deleted: true });
-        }
-        found
-    }
-}
-
-fn matching<'a>(state: &'a State, keys: &'a KeyRange) -> impl Iterator<Item = &'a KeyValue> {
-    state.values().filter(|kv| keys.contains(kv.key.as_bytes()))
-}
-
-fn read(state: &State, range: &Range, revision: Revision) -> RangeResponse {
-    let mut kvs: Vec<_> = matching(state, &range.keys).cloned().collect();
-    let count = kvs.len() as u64;
-    let limit = if range.limit == 0 { kvs.len() } else { range.limit };
-    kvs.truncate(if range.count_only { 0 } else { limit });
-    let more = !range.count_only && (kvs.len() as u64) < count;
-    RangeResponse { revision, kvs, count, more }
-}
-
-fn holds(compare: &Compare, state: &State) -> bool {
-    let found: Vec<_> = matching(state, &compare.keys).map(Some).collect();
-    let found = if found.is_empty() { vec![None] } else { found };
-    found.into_iter().all(|kv| {
-        let order = match &compare.target {
-            Target::Version(wanted) => Some(kv.map_or(0, |kv| kv.version).cmp(wanted)),
-            Target::Lease(wanted) => Some(kv.map_or(0, |kv| kv.lease).cmp(wanted)),
-            Target::Value(wanted) => kv.map(|kv| kv.value.bytes().cmp(wanted.bytes())),
-            Target::CreateRevision(wanted) => {
-                Some(kv.map_or(Revision::ZERO, |kv| kv.create_revision).cmp(wanted))
-            }
-            Target::ModRevision(wanted) => {
-                Some(kv.map_or(Revision::ZERO, |kv| kv.mod_revision).cmp(wanted))
-            }
-        };
-        order.is_some_and(|order| match compare.relation {
-            Relation::Equal => order == Ordering::Equal,
-            Relation::NotEqual => order != Ordering::Equal,
-            Relation::Greater => order == Ordering::Greater,
-            Relation::Less => order == Ordering::Less,
-        })
-    })
-}
-
-/// Every sequence of writes that some outcome of the inner conditions makes.
-fn paths(ops: &[Op]) -> Vec<Vec<&Op>> {
-    ops.iter().fold(vec![Vec::new()], |heads, op| {
-        let tails = match op {
-            Op::Txn(inner) => [paths(&inner.then), paths(&inner.otherwise)].concat(),
-            op => vec![vec![op]],
-        };
-        let extend = |head: &Vec<_>| -> Vec<_> {
-            tails.iter().map(|tail| [head.as_slice(), tail.as_slice()].concat()).collect()
-        };
-        heads.iter().flat_map(extend).collect()
-    })
-}
-
-/// On no path is a key put twice, or put and deleted.
-fn check_path(path: &[&Op]) -> Result<(), StoreError> {
-    for (index, first) in path.iter().enumerate() {
-        for second in &path[index + 1..] {
-            let clash = match (first, second) {
-                (Op::Put(a), Op::Put(b)) => a.key == b.key,
-                (Op::Put(put), Op::Delete(keys)) | (Op::Delete(keys), Op::Put(put)) => {
-                    keys.contains(put.key.as_bytes())
-                }
-                _ => false,
-            };
-            if clash {
-                return Err(StoreError::Invalid("duplicate key"));
-            }
-        }
-    }
-    Ok(())
 }

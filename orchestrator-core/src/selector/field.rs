@@ -111,15 +111,16 @@ impl FromStr for FieldSelector {
         if text.len() > MAX_BYTES {
             return Err(FieldSelectorError::Long);
         }
-        let mut terms = split_terms(text);
-        terms.sort_unstable();
-        let requirements = terms.into_iter().filter(|term| !term.is_empty()).map(|term| {
-            let (field, equals, value) = split_term(term).ok_or_else(|| {
-                FieldSelectorError::Term { selector: text.into(), term: term.into() }
-            })?;
-            Ok(FieldRequirement { field: field.into(), value: unescape(value)?.into(), equals })
-        });
-        Ok(Self { requirements: requirements.collect::<Result<_, _>>()? })
+        let requirements =
+            split_terms(text).into_iter().filter(|term| !term.is_empty()).map(|term| {
+                let (field, equals, value) = split_term(term).ok_or_else(|| {
+                    FieldSelectorError::Term { selector: text.into(), term: term.into() }
+                })?;
+                Ok(FieldRequirement { field: field.into(), value: unescape(value)?.into(), equals })
+            });
+        let mut requirements = requirements.collect::<Result<Vec<_>, _>>()?;
+        requirements.sort_unstable();
+        Ok(Self { requirements: requirements.into() })
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`plan`], a pure function; everything else here carries it out.
 
 pub mod address;
+pub mod agent;
 pub mod environment;
 mod events;
 pub mod material;

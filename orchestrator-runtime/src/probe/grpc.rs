@@ -150,16 +150,17 @@ mod tests {
         let executor = Owned { env: env.clone(), tasks: Arc::default() };
         let server = async {
             let (stream, _) = listener.accept().await.unwrap();
-            let service = hyper::service::service_fn(|request: Request<hyper::body::Incoming>| async {
-                assert_eq!(request.uri().path(), "/grpc.health.v1.Health/Check");
-                let body = request.into_body().collect().await?.to_bytes();
-                assert_eq!(&body[..], [0, 0, 0, 0, 3, 0x0a, 1, b's']);
-                let answer = Full::new(Bytes::from_static(&[0, 0, 0, 0, 2, 0x08, 1]));
-                let trailers = [("grpc-status".parse().unwrap(), "0".parse().unwrap())];
-                let trailers: http::HeaderMap = trailers.into_iter().collect();
-                let answer = answer.with_trailers(std::future::ready(Some(Ok(trailers))));
-                Ok::<_, hyper::Error>(hyper::Response::new(answer))
-            });
+            let service =
+                hyper::service::service_fn(|request: Request<hyper::body::Incoming>| async {
+                    assert_eq!(request.uri().path(), "/grpc.health.v1.Health/Check");
+                    let body = request.into_body().collect().await?.to_bytes();
+                    assert_eq!(&body[..], [0, 0, 0, 0, 3, 0x0a, 1, b's']);
+                    let answer = Full::new(Bytes::from_static(&[0, 0, 0, 0, 2, 0x08, 1]));
+                    let trailers = [("grpc-status".parse().unwrap(), "0".parse().unwrap())];
+                    let trailers: http::HeaderMap = trailers.into_iter().collect();
+                    let answer = answer.with_trailers(std::future::ready(Some(Ok(trailers))));
+                    Ok::<_, hyper::Error>(hyper::Response::new(answer))
+                });
             let io = TokioIo::new(stream);
             let _ = hyper::server::conn::http2::Builder::new(executor)
                 .serve_connection(io, service)

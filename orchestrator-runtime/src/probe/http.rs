@@ -22,9 +22,7 @@ pub(super) async fn get(env: &Env, action: &HTTPGetAction, host: String, port: u
     let url = format!("http://{host}:{port}{path}");
     match send(env, action, &host, port, path).await {
         Ok((status, _)) if (200..400).contains(&status) => Outcome::Success,
-        Ok((status, _)) => {
-            Outcome::Failure(format!("HTTP probe failed with statuscode: {status}"))
-        }
+        Ok((status, _)) => Outcome::Failure(format!("HTTP probe failed with statuscode: {status}")),
         Err(error) => Outcome::Failure(format!("Get {url:?}: {error}")),
     }
 }

@@ -56,7 +56,8 @@ impl Counter {
 
     /// Takes an answer; what the probe says now, where that is news.
     pub fn count(&mut self, success: bool) -> Option<bool> {
-        self.in_a_row = if self.last == Some(success) { self.in_a_row.saturating_add(1) } else { 1 };
+        self.in_a_row =
+            if self.last == Some(success) { self.in_a_row.saturating_add(1) } else { 1 };
         self.last = Some(success);
         let threshold = if success { self.successes } else { self.failures };
         if self.in_a_row < threshold || (self.told && self.holds == success) {

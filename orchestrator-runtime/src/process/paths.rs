@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn mount_paths_are_replaced_only_where_they_stand_alone() {
-        let links = ["/data", "/data/in", "/etc/app"].map(|p| (p.to_owned(), Path::new("/r").join(&p[1..])));
+        let links = ["/data", "/data/in", "/etc/app"]
+            .map(|p| (p.to_owned(), Path::new("/r").join(&p[1..])));
         let mut links = links.to_vec();
         links.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
         let paths = Paths { root: "/r".into(), links };
@@ -196,11 +197,8 @@ mod tests {
     fn paths_that_leave_the_root_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         for bad in ["/", "", "/../etc", "/a/../../b"] {
-            let mount = Mount {
-                container_path: bad.into(),
-                host_path: "/tmp".into(),
-                read_only: false,
-            };
+            let mount =
+                Mount { container_path: bad.into(), host_path: "/tmp".into(), read_only: false };
             assert!(Paths::make(dir.path(), &[mount]).is_err(), "{bad:?}");
         }
     }

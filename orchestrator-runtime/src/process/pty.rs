@@ -36,8 +36,7 @@ impl Pty {
 
     /// Tells the terminal its size.
     pub fn resize(&self, size: TerminalSize) {
-        let size =
-            Winsize { ws_row: size.height, ws_col: size.width, ws_xpixel: 0, ws_ypixel: 0 };
+        let size = Winsize { ws_row: size.height, ws_col: size.width, ws_xpixel: 0, ws_ypixel: 0 };
         // A terminal whose process has ended has no size to be told.
         let _ = rustix::termios::tcsetwinsize(&*self.file, size);
     }

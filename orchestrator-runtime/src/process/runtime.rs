@@ -131,9 +131,10 @@ impl ProcessRuntime {
 
     fn find(&self, id: &ContainerId) -> Option<(String, Arc<Container>)> {
         let pods = self.pods.lock();
-        let mut all = pods.by_uid.values().flat_map(|pod| {
-            pod.containers.iter().map(|container| (&pod.sandbox.uid, container))
-        });
+        let mut all = pods
+            .by_uid
+            .values()
+            .flat_map(|pod| pod.containers.iter().map(|container| (&pod.sandbox.uid, container)));
         let (uid, container) = all.find(|(_, container)| container.id() == id.as_str())?;
         Some((uid.clone(), Arc::clone(container)))
     }
@@ -237,9 +238,11 @@ impl ProcessRuntime {
         let mut pods = self.pods.lock();
         let pod = pods.by_uid.get_mut(&uid).filter(|pod| pod.sandbox.ready);
         let pod = pod.ok_or_else(no_sandbox)?;
-        let same = pod.containers.iter().map(|c| c.state()).find(|state| {
-            state.name == config.name && state.attempt == config.attempt
-        });
+        let same = pod
+            .containers
+            .iter()
+            .map(|c| c.state())
+            .find(|state| state.name == config.name && state.attempt == config.attempt);
         if let Some(same) = same {
             return Ok(same.id);
         }
@@ -277,8 +280,9 @@ impl ProcessRuntime {
             Err(_) if ip.is_some() => TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await,
             other => other,
         };
-        let stream = connected
-            .map_err(|error| RuntimeError::failed(format!("cannot connect to port {port}"), error))?;
+        let stream = connected.map_err(|error| {
+            RuntimeError::failed(format!("cannot connect to port {port}"), error)
+        })?;
         Ok(Streams::Connection(Box::new(stream)))
     }
 }

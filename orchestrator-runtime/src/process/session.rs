@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use futures::FutureExt;
+use orchestrator_core::Status;
 use orchestrator_core::node::{ExecOptions, ExecSession, Reader, TerminalSize, Writer};
 use orchestrator_core::runtime::RuntimeError;
-use orchestrator_core::Status;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::unix::pipe;
 use tokio::sync::{broadcast, mpsc};

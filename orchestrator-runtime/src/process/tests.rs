@@ -36,11 +36,8 @@ impl Host {
 
     /// Starts `script` in a shell.
     async fn sh(&self, script: &str, change: impl FnOnce(&mut ContainerConfig)) -> ContainerState {
-        let sandbox = SandboxConfig {
-            uid: "u".into(),
-            hostname: "web".into(),
-            ..SandboxConfig::default()
-        };
+        let sandbox =
+            SandboxConfig { uid: "u".into(), hostname: "web".into(), ..SandboxConfig::default() };
         let sandbox = self.runtime.run_sandbox(sandbox).await.unwrap();
         let mut config = ContainerConfig::new(sandbox, "c");
         config.command = ["sh", "-c", script].map(str::to_owned).to_vec();
@@ -137,9 +134,8 @@ async fn signals_and_messages_are_reported() {
 #[tokio::test]
 async fn the_log_stands_in_for_a_message() {
     let host = Host::new();
-    let started = host
-        .sh("echo broken; exit 1", |config| config.log_is_termination_message = true)
-        .await;
+    let started =
+        host.sh("echo broken; exit 1", |config| config.log_is_termination_message = true).await;
     assert_eq!(host.exited(&started).await.exit().unwrap().message, "broken\n");
 }
 

@@ -230,11 +230,7 @@ impl SimulatedRuntime {
         }
     }
 
-    fn exec(
-        &self,
-        id: &ContainerId,
-        options: &ExecOptions,
-    ) -> Result<ExecSession, RuntimeError> {
+    fn exec(&self, id: &ContainerId, options: &ExecOptions) -> Result<ExecSession, RuntimeError> {
         let mut pods = self.inner.pods.lock();
         let missing = || RuntimeError::NotFound(format!("container {id}"));
         let (_, container) = pods.container(id).ok_or_else(missing)?;

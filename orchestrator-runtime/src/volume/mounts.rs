@@ -24,8 +24,8 @@ pub fn mounts(
     let mut mounts = Vec::new();
     for mount in container.volume_mounts.iter().flatten() {
         let volume = declared.iter().find(|volume| volume.name == mount.name);
-        let volume = volume
-            .ok_or_else(|| MaterialError(format!("volume {:?} not found", mount.name)))?;
+        let volume =
+            volume.ok_or_else(|| MaterialError(format!("volume {:?} not found", mount.name)))?;
         let base = volumes.path(volume);
         let value = |name: &str| env.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
         let expanded = mount.sub_path_expr.as_deref().map(|text| expand(text, value));
@@ -35,7 +35,10 @@ pub fn mounts(
         } else {
             below(&base, &sub_path).map_err(|error| {
                 let name = &container.name;
-                MaterialError(format!("failed to prepare subPath for volumeMount {:?} of container {name:?}: {error}", mount.name))
+                MaterialError(format!(
+                    "failed to prepare subPath for volumeMount {:?} of container {name:?}: {error}",
+                    mount.name
+                ))
             })?
         };
         mounts.push(Mount {

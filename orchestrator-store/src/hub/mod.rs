@@ -90,7 +90,7 @@ impl Hub {
         let state = if cursor > newest {
             State::Idle { place: members.idle.len(), waker: None }
         } else {
-            State::Behind { _busy: self.activity.begin() }
+            State::Behind { busy: self.activity.begin() }
         };
         let idle = matches!(state, State::Idle { .. });
         let watcher = Watcher { group, cursor, state, wants_progress, progress_due: false };
@@ -114,7 +114,7 @@ impl Hub {
                 }
                 None
             }
-            State::Behind { _busy } => Some(_busy),
+            State::Behind { busy } => Some(busy),
         };
         if group.watchers == 0 {
             let group = self.groups.remove(watcher.group);
@@ -186,7 +186,7 @@ impl Hub {
         for watcher in self.watchers.drain() {
             match watcher.state {
                 State::Idle { waker, .. } => wakers.extend(waker),
-                State::Behind { _busy } => tokens.push(_busy),
+                State::Behind { busy } => tokens.push(busy),
             }
         }
         self.groups.clear();
@@ -209,7 +209,7 @@ fn wake_idle(
         if !waits_for_later && let State::Idle { waker, .. } = &mut watcher.state {
             wakers.extend(waker.take());
             watcher.cursor = revision;
-            watcher.state = State::Behind { _busy: activity.begin() };
+            watcher.state = State::Behind { busy: activity.begin() };
         }
         waits_for_later
     });

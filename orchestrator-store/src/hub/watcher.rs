@@ -36,7 +36,7 @@ pub(super) enum State {
     /// Has everything; at this place in its group's list.
     Idle { place: usize, waker: Option<Waker> },
     /// Has, or may have, something to take; counts as work in progress until it is taken.
-    Behind { _busy: Busy },
+    Behind { busy: Busy },
 }
 
 impl Watcher {
@@ -107,12 +107,12 @@ impl Watcher {
             return Look::Idle(None);
         }
         let idle = State::Idle { place: group.idle.len(), waker: Some(waker.clone()) };
-        let State::Behind { _busy } = std::mem::replace(&mut self.state, idle) else {
+        let State::Behind { busy } = std::mem::replace(&mut self.state, idle) else {
             unreachable!("an idle watcher returned above")
         };
         group.idle.push(id);
         group.forget_delivered(newest);
-        Look::Idle(Some(_busy))
+        Look::Idle(Some(busy))
     }
 }
 

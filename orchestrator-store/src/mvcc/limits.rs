@@ -1,6 +1,13 @@
 //! How much a store holds.
 
 /// The bounds of one store; what passes them is refused or forgotten, never kept.
+///
+/// # Examples
+/// ```
+/// let mut limits = orchestrator_store::Limits::default();
+/// limits.history_events = 1_000;
+/// let builder = orchestrator_store::MemoryStore::builder().limits(limits);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

@@ -14,7 +14,7 @@ use orchestrator_core::Env;
 use orchestrator_core::env::{Activity, Busy, Task};
 use orchestrator_core::proxy::{Proxy, RoutingTable};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tracing::{debug, warn};
 
 use crate::table::{NodeView, routing_table};
@@ -38,6 +38,15 @@ pub struct ProxyLoop {
 #[derive(Debug)]
 pub struct Running {
     _task: Task<()>,
+    ready: watch::Receiver<bool>,
+}
+
+impl Running {
+    /// Waits until the first table is applied.
+    pub async fn ready(&self) {
+        // An error means that the loop has ended; nobody should wait for it then.
+        let _ = self.ready.clone().wait_for(|ready| *ready).await;
+    }
 }
 
 impl ProxyLoop {
@@ -50,10 +59,11 @@ impl ProxyLoop {
     #[must_use = "the proxy is no longer fed when this is dropped"]
     pub fn start(self) -> Running {
         let env = self.informers.client().env().clone();
-        Running { _task: env.spawn("service proxy", self.run(env.clone())) }
+        let (sender, ready) = watch::channel(false);
+        Running { _task: env.spawn("service proxy", self.run(env.clone(), sender)), ready }
     }
 
-    async fn run(self, env: Env) {
+    async fn run(self, env: Env, ready: watch::Sender<bool>) {
         let services = self.informers.of::<Service>();
         let slices = self.informers.of::<EndpointSlice>();
         let nodes = self.informers.selected::<Node>(&format!("metadata.name={}", self.node));
@@ -73,6 +83,9 @@ impl ProxyLoop {
                 applied = self.apply(table).await;
             }
             drop(busy);
+            if applied.is_some() {
+                ready.send_replace(true);
+            }
             let incomplete = applied.is_none() || self.proxy.status().failures().next().is_some();
             tokio::select! {
                 biased;

@@ -28,6 +28,7 @@ impl Cluster {
         let proxy = Arc::new(RecordingProxy::new());
         let informers = Informers::new(client.clone());
         let running = ProxyLoop::new(informers, Arc::clone(&proxy) as _, "n1").start();
+        running.ready().await;
         let cluster = Self { client, proxy, _running: running };
         cluster.settle().await;
         cluster

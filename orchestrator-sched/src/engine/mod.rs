@@ -9,7 +9,6 @@ mod queue;
 
 pub use queue::{Backoff, Queue};
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +25,16 @@ use cache::ClusterCache;
 #[derive(Debug)]
 pub struct Engine {
     cache: ClusterCache,
-    /// By the name of the scheduler.
-    queues: BTreeMap<String, (Arc<dyn Scheduler>, Queue)>,
+    profiles: Vec<Profile>,
+    /// Whose pod is tried next: the schedulers take turns.
+    turn: usize,
+}
+
+/// A scheduler and the pods that wait for it.
+#[derive(Debug)]
+struct Profile {
+    scheduler: Arc<dyn Scheduler>,
+    queue: Queue,
 }
 
 /// A pod that was tried.
@@ -63,12 +70,12 @@ impl Engine {
         backoff: Backoff,
         activity: &Activity,
     ) -> Self {
-        let queue = |scheduler: Arc<dyn Scheduler>| {
+        let profile = |scheduler: Arc<dyn Scheduler>| {
             let queue = Queue::new(Arc::clone(&scheduler), backoff, activity.clone());
-            (scheduler.name().to_owned(), (scheduler, queue))
+            Profile { scheduler, queue }
         };
-        let queues = schedulers.into_iter().map(queue).collect();
-        Self { cache: ClusterCache::default(), queues }
+        let profiles = schedulers.into_iter().map(profile).collect();
+        Self { cache: ClusterCache::default(), profiles, turn: 0 }
     }
 
     /// The cluster as it is known, with the pods that are assumed.
@@ -126,7 +133,7 @@ impl Engine {
         }
         match &change.waiting {
             Some(waiting) => {
-                if let Some((_, queue)) = self.queues.get_mut(waiting.scheduler_name()) {
+                if let Some(queue) = self.queue_of(waiting) {
                     queue.set(Arc::clone(waiting), now);
                 }
             }
@@ -136,10 +143,7 @@ impl Engine {
 
     /// Tries the next pod, if there is one; `pick` chooses between this many equal nodes.
     pub fn next(&mut self, now: Duration, pick: impl Fn(usize) -> usize) -> Option<Attempt> {
-        let (scheduler, pod, busy) = self.queues.values_mut().find_map(|(scheduler, queue)| {
-            queue.tick(now);
-            queue.pop(now).map(|(pod, busy)| (Arc::clone(scheduler), pod, busy))
-        })?;
+        let (scheduler, pod, busy) = self.pop(now)?;
         let outcome = match scheduler.schedule(&pod, self.cache.snapshot()) {
             Decision::Bind(placement) => match placement.best.get(pick(placement.best.len())) {
                 Some(node) => {
@@ -159,37 +163,58 @@ impl Engine {
     pub fn binding_failed(&mut self, pod: &PodInfo, now: Duration) -> bool {
         let Some(waiting) = self.cache.forget(pod) else { return false };
         self.wake(&ClusterEvent::PodRemoved { pod }, now);
-        let Some((_, queue)) = self.queues.get_mut(waiting.scheduler_name()) else { return false };
+        let Some(queue) = self.queue_of(&waiting) else { return false };
         queue.retry(&waiting.id, now);
         queue.contains(&waiting.id)
     }
 
     /// Whether a pod can be tried now.
     pub fn has_active(&mut self) -> bool {
-        self.queues.values_mut().any(|(_, queue)| queue.has_active())
+        self.profiles.iter_mut().any(|profile| profile.queue.has_active())
     }
 
     /// When a pod that cannot be tried now can be tried.
     pub fn next_due(&mut self) -> Option<Duration> {
-        self.queues.values_mut().filter_map(|(_, queue)| queue.next_due()).min()
+        self.profiles.iter_mut().filter_map(|profile| profile.queue.next_due()).min()
+    }
+
+    /// The next pod, with the scheduler that it asks for.
+    fn pop(&mut self, now: Duration) -> Option<(Arc<dyn Scheduler>, Arc<PodInfo>, Busy)> {
+        let count = self.profiles.len();
+        for offset in 0..count {
+            let index = (self.turn + offset) % count;
+            let profile = &mut self.profiles[index];
+            profile.queue.tick(now);
+            if let Some((pod, busy)) = profile.queue.pop(now) {
+                self.turn = index + 1;
+                return Some((Arc::clone(&profile.scheduler), pod, busy));
+            }
+        }
+        None
+    }
+
+    fn queue_of(&mut self, pod: &PodInfo) -> Option<&mut Queue> {
+        let name = pod.scheduler_name();
+        let profile = self.profiles.iter_mut().find(|profile| profile.scheduler.name() == name);
+        profile.map(|profile| &mut profile.queue)
     }
 
     fn put_back(&mut self, pod: &Arc<PodInfo>, rejection: Rejection, now: Duration) -> Outcome {
         if let Some(nomination) = &rejection.nomination {
             self.cache.nominate(pod, &nomination.node);
         }
-        if let Some((_, queue)) = self.queues.get_mut(pod.scheduler_name()) {
+        if let Some(queue) = self.queue_of(pod) {
             queue.put_back(&pod.id, rejection.clone(), now);
         }
         Outcome::Unschedulable(Box::new(rejection))
     }
 
     fn wake(&mut self, event: &ClusterEvent<'_>, now: Duration) {
-        self.queues.values_mut().for_each(|(_, queue)| queue.wake(event, now));
+        self.profiles.iter_mut().for_each(|profile| profile.queue.wake(event, now));
     }
 
     fn dequeue(&mut self, pod: &PodInfo) {
-        self.queues.values_mut().for_each(|(_, queue)| queue.remove(&pod.id));
+        self.profiles.iter_mut().for_each(|profile| profile.queue.remove(&pod.id));
     }
 
     /// Takes a pod out of the queue that neither waits nor is bound: it is on its way out.

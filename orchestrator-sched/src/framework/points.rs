@@ -174,8 +174,11 @@ pub struct Score<'a>(Option<Scoring<'a>>);
 
 struct Scoring<'a> {
     score: Box<dyn Fn(&NodeInfo) -> i64 + 'a>,
-    normalize: Option<Box<dyn Fn(&mut [i64]) + 'a>>,
+    normalize: Option<Normalize<'a>>,
 }
+
+/// Brings the scores of all feasible nodes within bounds.
+type Normalize<'a> = Box<dyn Fn(&mut [i64]) + 'a>;
 
 impl<'a> Score<'a> {
     /// The plugin has nothing to say about the pod.

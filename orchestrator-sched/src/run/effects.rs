@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use orchestrator_client::{Client, DeleteOptions, Patch, Recorder};
 use orchestrator_core::Status;
 use orchestrator_core::env::Busy;
-use orchestrator_core::scheduler::{Nomination, PodInfo, Rejection};
+use orchestrator_core::scheduler::{Nomination, PodInfo, Rejection, Scheduler as _};
 use serde_json::{Value, json};
 use tracing::{debug, info, warn};
 
@@ -18,11 +18,13 @@ const UNSCHEDULABLE: &str = "Unschedulable";
 /// The reason of a condition where the scheduler, or the API, failed.
 const SCHEDULER_ERROR: &str = "SchedulerError";
 
-/// Writes what was decided.
+/// Writes what one scheduler has decided.
 #[derive(Clone, Debug)]
 pub(super) struct Effects {
-    pub client: Client,
-    pub recorder: Recorder,
+    client: Client,
+    recorder: Recorder,
+    /// Whose plugins bind.
+    cycle: Arc<Framework>,
 }
 
 /// How an effect ended.
@@ -40,15 +42,15 @@ pub(super) enum Done {
 }
 
 impl Effects {
+    /// The plugins of `cycle` bind; events are told in its name.
+    pub fn new(client: &Client, cycle: Arc<Framework>) -> Self {
+        let recorder = Recorder::new(client, cycle.name(), "");
+        Self { client: client.clone(), recorder, cycle }
+    }
+
     /// Runs the binding cycle.
-    pub async fn bind(
-        self,
-        cycle: Arc<Framework>,
-        pod: Arc<PodInfo>,
-        node: Arc<str>,
-        busy: Busy,
-    ) -> Done {
-        match cycle.bind(&self.client, &pod, &node).await {
+    pub async fn bind(self, pod: Arc<PodInfo>, node: Arc<str>, busy: Busy) -> Done {
+        match self.cycle.bind(&self.client, &pod, &node).await {
             Ok(()) => {
                 info!(pod = %pod.key, node = %node, "pod bound");
                 let text = format!("Successfully assigned {} to {node}", pod.key);

@@ -16,13 +16,14 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use orchestrator_client::{Client, Informers, Recorder};
+use orchestrator_client::{Client, Informers};
 use orchestrator_core::env::Task;
 use orchestrator_core::scheduler::Scheduler;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::engine::{Attempt, Backoff, Engine, Outcome};
-use crate::framework::{BuildError, Framework};
+use crate::framework::Framework;
 use crate::plugins::{self, DefaultBinder};
 use effects::{Done, Effects};
 use inbox::Inbox;
@@ -31,9 +32,6 @@ use sources::Sources;
 /// How many bindings and condition writes may be under way: enough to hide the latency of a
 /// remote API, few enough not to flood it.
 const MAX_EFFECTS: usize = 64;
-
-/// The component that events name.
-const COMPONENT: &str = "default-scheduler";
 
 /// Puts schedulers together and starts them.
 #[derive(Debug)]
@@ -48,9 +46,16 @@ pub struct SchedulerLoop {
 #[derive(Debug)]
 pub struct Running {
     task: Task<()>,
+    ready: watch::Receiver<bool>,
 }
 
 impl Running {
+    /// Waits until the pods that were there at the start are in the queue.
+    pub async fn ready(&self) {
+        // An error means that the loop has ended; nobody should wait for it then.
+        let _ = self.ready.clone().wait_for(|ready| *ready).await;
+    }
+
     /// Waits until the loop has ended, which it does only by a panic.
     pub async fn ended(self) {
         self.task.await;
@@ -81,12 +86,13 @@ impl SchedulerLoop {
 
     /// Adds a scheduler of any kind; its pods are bound through the API.
     ///
-    /// # Errors
-    /// Never in practice: one plugin has no name to share.
-    pub fn with_scheduler(mut self, scheduler: Arc<dyn Scheduler>) -> Result<Self, BuildError> {
-        let binding = Framework::builder(scheduler.name()).with(DefaultBinder).build()?;
+    /// # Panics
+    /// Never: one plugin has a name of its own.
+    pub fn with_scheduler(mut self, scheduler: Arc<dyn Scheduler>) -> Self {
+        let binding = Framework::builder(scheduler.name()).with(DefaultBinder).build();
+        let binding = binding.expect("one plugin has a name of its own");
         self.profiles.push((scheduler, Arc::new(binding)));
-        Ok(self)
+        self
     }
 
     /// Sets how long pods wait before they are tried again.
@@ -99,10 +105,11 @@ impl SchedulerLoop {
     #[must_use = "the schedulers end when this is dropped"]
     pub fn start(self) -> Running {
         let env = self.informers.client().env().clone();
-        Running { task: env.spawn("scheduler", self.run()) }
+        let (sender, ready) = watch::channel(false);
+        Running { task: env.spawn("scheduler", self.run(sender)), ready }
     }
 
-    async fn run(self) {
+    async fn run(self, ready: watch::Sender<bool>) {
         let client = self.informers.client().clone();
         let activity = client.env().activity().clone();
         let inbox = Arc::new(Inbox::default());
@@ -110,19 +117,20 @@ impl SchedulerLoop {
         sources.synced().await;
         let schedulers = self.profiles.iter().map(|(scheduler, _)| Arc::clone(scheduler));
         let engine = Engine::new(schedulers, self.backoff, &activity);
-        let cycles =
-            self.profiles.iter().map(|(s, cycle)| (s.name().to_owned(), Arc::clone(cycle)));
-        let recorder = Recorder::new(&client, COMPONENT, "");
-        let looping = Looping {
+        let effects = self.profiles.iter().map(|(scheduler, cycle)| {
+            (scheduler.name().to_owned(), Effects::new(&client, Arc::clone(cycle)))
+        });
+        let mut looping = Looping {
             start: client.env().instant(),
-            effects: Effects { client: client.clone(), recorder },
-            cycles: cycles.collect(),
+            effects: effects.collect(),
             running: FuturesUnordered::new(),
             sources,
             client,
             engine,
             inbox,
         };
+        looping.take_changes();
+        ready.send_replace(true);
         looping.run().await;
     }
 }
@@ -132,9 +140,8 @@ struct Looping {
     engine: Engine,
     inbox: Arc<Inbox>,
     sources: Sources,
-    effects: Effects,
-    /// Who binds, by the name of the scheduler.
-    cycles: BTreeMap<String, Arc<Framework>>,
+    /// Who writes, by the name of the scheduler.
+    effects: BTreeMap<String, Effects>,
     running: FuturesUnordered<BoxFuture<'static, Done>>,
     start: Instant,
 }
@@ -152,8 +159,8 @@ impl Looping {
             let due = due.map(|due| self.start + due);
             let done = tokio::select! {
                 biased;
-                () = self.inbox.arrived() => None,
                 Some(done) = self.running.next(), if !self.running.is_empty() => Some(done),
+                () = self.inbox.arrived() => None,
                 () = sleep_until(&self.client, due), if due.is_some() => None,
                 () = tokio::task::yield_now(), if more => None,
             };
@@ -189,12 +196,9 @@ impl Looping {
             choices => env.random_below(choices as u64) as usize,
         };
         let Some(Attempt { pod, outcome, busy }) = self.engine.next(now, pick) else { return };
-        let effects = self.effects.clone();
+        let Some(effects) = self.effects.get(pod.scheduler_name()).cloned() else { return };
         let effect: BoxFuture<'static, Done> = match outcome {
-            Outcome::Bind { node, .. } => {
-                let Some(cycle) = self.cycles.get(pod.scheduler_name()) else { return };
-                Box::pin(effects.bind(Arc::clone(cycle), pod, node, busy))
-            }
+            Outcome::Bind { node, .. } => Box::pin(effects.bind(pod, node, busy)),
             Outcome::Unschedulable(rejection) => Box::pin(effects.reject(pod, *rejection, busy)),
         };
         self.running.push(effect);
@@ -203,8 +207,8 @@ impl Looping {
     fn finish(&mut self, done: Done) {
         let Done::NotBound { pod, reason, _busy } = done else { return };
         let now = self.now();
-        if self.engine.binding_failed(&pod, now) {
-            let effects = self.effects.clone();
+        let effects = self.effects.get(pod.scheduler_name()).cloned();
+        if let Some(effects) = effects.filter(|_| self.engine.binding_failed(&pod, now)) {
             self.running.push(Box::pin(effects.tell_not_bound(pod, reason, _busy)));
         }
     }

@@ -57,8 +57,7 @@ impl World {
     fn new() -> Self {
         let framework = plugins::defaults("default-scheduler").build().unwrap();
         let scheduler: Arc<dyn Scheduler> = Arc::new(framework);
-        let mut backoff = Backoff::default();
-        backoff.max = Duration::from_secs(2);
+        let backoff = Backoff { max: Duration::from_secs(2), ..Backoff::default() };
         Self {
             engine: Engine::new([scheduler], backoff, &Activity::default()),
             now: Duration::ZERO,

@@ -32,6 +32,7 @@ impl Cluster {
         let other = plugins::defaults("other").build().unwrap();
         let schedulers = SchedulerLoop::new(informers.clone()).with_default();
         let scheduler = schedulers.with_framework(other).start();
+        scheduler.ready().await;
         let cluster = Self { client, informers, _scheduler: scheduler };
         cluster.settle().await;
         cluster

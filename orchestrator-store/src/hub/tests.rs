@@ -2,6 +2,7 @@ use super::*;
 use crate::mvcc::Limits;
 use orchestrator_core::store::{Op, Put, Txn};
 use orchestrator_core::value::Value;
+use proptest::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
@@ -174,4 +175,84 @@ fn removed_watchers_leave_nothing_behind() {
     ids[1..4].iter().for_each(|id| drop(engine.hub.remove(*id)));
     assert_eq!((engine.activity.busy(), engine.hub.groups.len()), (0, 0));
     assert!(engine.hub.index.get(&KeyRange::prefix("p")).is_none());
+}
+
+/// What a step of a random run does.
+#[derive(Clone, Debug)]
+enum Step {
+    Put(Vec<&'static str>),
+    Join(usize, u64),
+    Take(usize),
+    Leave(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let key = || proptest::sample::select(vec!["a", "ab", "b"]);
+    prop_oneof![
+        6 => proptest::collection::btree_set(key(), 1..3)
+            .prop_map(|keys| Step::Put(keys.into_iter().collect())),
+        2 => (0..3_usize, 0..6_u64).prop_map(|(keys, back)| Step::Join(keys, back)),
+        4 => any::<usize>().prop_map(Step::Take),
+        1 => any::<usize>().prop_map(Step::Leave),
+    ]
+}
+
+/// What a watcher of `keys` from `from` on must see, as [`Engine::take`] shows it.
+fn owed(commits: &[(u64, Vec<&str>)], keys: &KeyRange, from: u64) -> String {
+    let mut shown = Vec::new();
+    for (revision, changed) in commits.iter().filter(|(revision, _)| *revision >= from) {
+        let seen = changed.iter().filter(|key| keys.contains(key.as_bytes())).copied();
+        let seen = seen.collect::<Vec<_>>().join("+");
+        if !seen.is_empty() {
+            shown.push(format!("{revision}:{seen}"));
+        }
+    }
+    shown.join(" ")
+}
+
+proptest! {
+    /// With a short history, a watcher has seen every change since it joined, or it is told.
+    #[test]
+    fn a_watcher_misses_nothing_without_being_told(steps in proptest::collection::vec(step(), 1..80)) {
+        let limits = Limits { history_events: 5, ..Limits::default() };
+        let mut engine = Engine::new(limits);
+        let mut commits: Vec<(u64, Vec<&str>)> = Vec::new();
+        let mut watchers: Vec<(WatcherId, KeyRange, u64)> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Put(keys) => {
+                    engine.put(&keys);
+                    commits.push((engine.mvcc.revision().get(), keys));
+                }
+                Step::Join(keys, back) => {
+                    let keys = [KeyRange::key("a"), KeyRange::prefix("a"), KeyRange::prefix("")]
+                        [keys].clone();
+                    let newest = engine.mvcc.revision().get();
+                    let from = (newest + 2).saturating_sub(back).max(engine.mvcc.floor().get());
+                    watchers.push((engine.watch(keys.clone(), from), keys, from));
+                }
+                Step::Take(index) if !watchers.is_empty() => {
+                    let index = index % watchers.len();
+                    let (id, keys, from) = watchers[index].clone();
+                    let taken = engine.take(id);
+                    let floor = engine.mvcc.floor().get();
+                    if taken.ends_with(&format!("the oldest is {floor}")) {
+                        prop_assert!(from < floor, "lost although all is kept: {taken}");
+                        engine.hub.remove(id);
+                        watchers.swap_remove(index);
+                    } else {
+                        prop_assert_eq!(taken, owed(&commits, &keys, from));
+                        watchers[index].2 = from.max(engine.mvcc.revision().get() + 1);
+                    }
+                }
+                Step::Leave(index) if !watchers.is_empty() => {
+                    let (id, ..) = watchers.swap_remove(index % watchers.len());
+                    engine.hub.remove(id);
+                }
+                Step::Take(_) | Step::Leave(_) => {}
+            }
+        }
+        watchers.iter().for_each(|(id, ..)| drop(engine.hub.remove(*id)));
+        prop_assert_eq!((engine.activity.busy(), engine.hub.groups.len()), (0, 0));
+    }
 }

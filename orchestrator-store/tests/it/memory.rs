@@ -1,3 +1,5 @@
+//! The memory engine against the suite.
+
 use std::sync::Arc;
 
 use orchestrator_core::{Env, Store};

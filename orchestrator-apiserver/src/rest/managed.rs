@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use orchestrator_core::apply::{self, FieldManager, FieldSet, Write};
-use orchestrator_core::object::{Map, Object};
+use orchestrator_core::object::Object;
 use orchestrator_core::{Json, Status};
 
 use super::body;
@@ -33,10 +33,7 @@ fn note(cx: &Cx<'_>, live: Option<&Object>, new: &mut Object) {
         return;
     };
     let now = cx.server.env.now_rfc3339();
-    let live = live.map(|live| Json::Object(live.as_map().clone()));
-    let mut tree = std::mem::take(new).into_json();
-    manager.update(live.as_ref(), &mut tree, &write(cx, &now));
-    *new = object(tree);
+    manager.update(live, new, &write(cx, &now));
 }
 
 /// Reads the intent of an apply.
@@ -61,30 +58,14 @@ pub(crate) fn applied(
         return Err(Status::not_implemented("server-side apply to a kind without a schema"));
     };
     let now = cx.server.env.now_rfc3339();
-    let live = live.map(|live| Json::Object(live.as_map().clone()));
-    let intent = Json::Object(intent.as_map().clone());
     let force = cx.request.options.force == Some(true);
-    let applied = manager
-        .apply(live.as_ref(), &intent, &write(cx, &now), force)
-        .map_err(|error| error.status())?;
-    Ok(object(applied.object))
+    let applied = manager.apply(live, intent, &write(cx, &now), force);
+    Ok(applied.map_err(|error| error.status())?.object)
 }
 
 /// Keeps the times of the managers where a change is no change.
 pub(crate) fn settle(live: &Object, new: &mut Object) {
-    if live.meta("managedFields") == new.meta("managedFields") {
-        return;
-    }
-    let mut tree = std::mem::take(new).into_json();
-    apply::keep_times_if_unchanged(&Json::Object(live.as_map().clone()), &mut tree);
-    *new = object(tree);
-}
-
-fn object(tree: Json) -> Object {
-    match tree {
-        Json::Object(map) => Object::from(map),
-        _ => Object::from(Map::new()),
-    }
+    apply::keep_times_if_unchanged(live, new);
 }
 
 fn manager<'c>(cx: &'c Cx<'_>) -> Option<FieldManager<'c>> {

@@ -6,27 +6,27 @@ use super::walk::{Place, View};
 use crate::Json;
 use crate::object::Map;
 
-/// The set of fields that `value` names at `place`.
-pub(super) fn claim(place: Place<'_>, value: &Json) -> Map {
-    node(place, value).1
+/// The set of fields that the object or map `map` names at `place`.
+pub(super) fn claim(place: Place<'_>, map: &Map) -> Map {
+    let mut set = Map::new();
+    for (key, value) in map {
+        let (below, field) = place.child(key);
+        let (whole, children) = node(below, value);
+        let empty = value.is_null() || value.as_object().is_some_and(Map::is_empty);
+        let member = whole || empty || field.is_none();
+        fields::put(&mut set, || element::field(key), member, children);
+    }
+    set
 }
 
 /// Whether the value itself is claimed as a whole, and what is claimed below it.
 fn node(place: Place<'_>, value: &Json) -> (bool, Map) {
-    let mut set = Map::new();
     match place.view(Some(value)) {
-        View::Leaf => return (true, set),
-        View::Empty => {}
-        View::Map(map) => {
-            for (key, value) in map {
-                let (below, field) = place.child(key);
-                let (whole, children) = node(below, value);
-                let empty = value.is_null() || value.as_object().is_some_and(Map::is_empty);
-                let member = whole || empty || field.is_none();
-                fields::put(&mut set, || element::field(key), member, children);
-            }
-        }
+        View::Leaf => (true, Map::new()),
+        View::Empty => (false, Map::new()),
+        View::Map(map) => (false, claim(place, map)),
         View::List(list, items) => {
+            let mut set = Map::new();
             for (index, value) in items.iter().enumerate() {
                 let key = element::item(place, list, index, value);
                 let (_, children) = node(place.items(list), value);
@@ -34,9 +34,9 @@ fn node(place: Place<'_>, value: &Json) -> (bool, Map) {
                 fields::put(&mut one, || key, true, children);
                 fields::union(&mut set, one);
             }
+            (false, set)
         }
     }
-    (false, set)
 }
 
 /// Makes each declared field that leads to members a member itself.

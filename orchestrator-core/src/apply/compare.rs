@@ -108,10 +108,11 @@ impl<'v> Side<'v> {
     }
 }
 
-/// Compares `new` with `old`; a missing old object has the zero value of its kind.
-pub(super) fn compare(place: Place<'_>, old: Option<&Json>, new: &Json) -> Difference {
-    let old = old.map_or(Side::Implied(zero::object()), Side::There);
-    node(place, old, Side::There(new)).1
+/// Compares `new` with `old`; an empty old object has the zero value of its kind.
+pub(super) fn compare(place: Place<'_>, old: &Map, new: &Map) -> Difference {
+    let mut difference = Difference::default();
+    maps(place, Some(old), Some(new), &mut difference);
+    difference
 }
 
 fn node<'v>(place: Place<'v>, old: Side<'v>, new: Side<'v>) -> (Mark, Difference) {

@@ -11,9 +11,8 @@ use crate::Json;
 use crate::object::Map;
 
 /// The set of fields of `object` that differ from those of the zero object.
-pub(super) fn created(place: Place<'_>, object: &Json) -> Map {
-    let (_, owned) = node(place, Some(zero::object()), object);
-    owned.into_iter().collect()
+pub(super) fn created(place: Place<'_>, object: &Map) -> Map {
+    keys(place, true, object).into_iter().collect()
 }
 
 /// The elements below a node with their nodes. Fields come sorted, as the map that they become.
@@ -24,15 +23,7 @@ type Nodes = Vec<(String, Json)>;
 fn node(place: Place<'_>, zero: Option<&Json>, value: &Json) -> (bool, Nodes) {
     let mut nodes = Nodes::new();
     match place.view(Some(value)) {
-        View::Map(map) if !map.is_empty() => {
-            nodes.reserve(map.len() + 1);
-            for (key, value) in map {
-                let (below, field) = place.child(key);
-                let zero = field.filter(|_| zero.is_some()).and_then(zero::of);
-                let below = close(node(below, zero, value));
-                nodes.extend(below.map(|below| (element::field(key), below)));
-            }
-        }
+        View::Map(map) if !map.is_empty() => nodes = keys(place, zero.is_some(), map),
         View::List(list, items) if !items.is_empty() => {
             nodes.reserve(items.len() + 1);
             let below = place.items(list);
@@ -48,6 +39,18 @@ fn node(place: Place<'_>, zero: Option<&Json>, value: &Json) -> (bool, Nodes) {
         _ => return (zero != Some(value), nodes),
     }
     (zero.is_none(), nodes)
+}
+
+/// What is owned of the fields of a map; `zero` says that it is there in the zero object too.
+fn keys(place: Place<'_>, zero: bool, map: &Map) -> Nodes {
+    let mut nodes = Nodes::with_capacity(map.len() + 1);
+    for (key, value) in map {
+        let (below, field) = place.child(key);
+        let zero = field.filter(|_| zero).and_then(zero::of);
+        let below = close(node(below, zero, value));
+        nodes.extend(below.map(|below| (element::field(key), below)));
+    }
+    nodes
 }
 
 /// The node of a value; `None` where nothing of it is owned.
@@ -100,7 +103,8 @@ mod tests {
             }
             let schema = Schema::builtin();
             let place = Place::root(schema, schema.kind("", "v1", "Pod").unwrap());
-            prop_assert_eq!(created(place, &pod), compare(place, None, &pod).changed());
+            let pod = pod.as_object().unwrap();
+            prop_assert_eq!(created(place, pod), compare(place, &Map::new(), pod).changed());
         }
     }
 }

@@ -8,7 +8,7 @@ use super::compare::compare;
 use super::fields;
 use super::walk::Place;
 use crate::Json;
-use crate::object::Map;
+use crate::object::{Map, Object, map_entry};
 use crate::schema::decode;
 
 /// The manager for which the annotation is kept.
@@ -19,14 +19,11 @@ const ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Annotations beyond this size are refused, so a configuration that is larger is not kept.
 const MAX_BYTES: usize = 256 * 1024;
 
-fn annotation(object: &Json) -> Option<&str> {
-    object.get("metadata")?.get("annotations")?.get(ANNOTATION)?.as_str()
-}
-
 /// The fields that the annotation of `live` claims and that still have the value it gives.
-pub(super) fn claimed(place: Place<'_>, live: &Json) -> Option<Map> {
-    let last = decode::untyped(annotation(live)?.as_bytes()).ok()?.value;
-    let difference = compare(place, Some(&last), live);
+pub(super) fn claimed(place: Place<'_>, live: &Object) -> Option<Map> {
+    let last = live.annotation(ANNOTATION)?;
+    let Json::Object(last) = decode::untyped(last.as_bytes()).ok()?.value else { return None };
+    let difference = compare(place, &last, live.as_map());
     let mut claimed = claim(place, &last);
     for changed in [&difference.modified, &difference.added, &difference.removed] {
         fields::subtract(&mut claimed, changed);
@@ -35,23 +32,19 @@ pub(super) fn claimed(place: Place<'_>, live: &Json) -> Option<Map> {
 }
 
 /// Writes what kubectl applied into the annotation of `object`, if it has one.
-pub(super) fn update(object: &mut Json, applied: &Json) {
-    if annotation(object).is_none_or(str::is_empty) {
+pub(super) fn update(object: &mut Object, applied: &Object) {
+    if object.annotation(ANNOTATION).is_none_or(str::is_empty) {
         return;
     }
     let mut applied = applied.clone();
-    if let Some(annotations) = annotations(&mut applied) {
-        annotations.remove(ANNOTATION);
+    if applied.annotations().is_some() {
+        map_entry(applied.meta_mut(), "annotations").remove(ANNOTATION);
     }
-    let text = format!("{applied}\n");
-    let Some(annotations) = annotations(object) else { return };
+    let text = format!("{}\n", applied.into_json());
+    let annotations = map_entry(object.meta_mut(), "annotations");
     if text.len() > MAX_BYTES {
         annotations.remove(ANNOTATION);
     } else {
         annotations.insert(ANNOTATION.to_owned(), Json::String(text));
     }
-}
-
-fn annotations(object: &mut Json) -> Option<&mut Map> {
-    object.get_mut("metadata")?.get_mut("annotations")?.as_object_mut()
 }

@@ -2,11 +2,12 @@
 
 use std::cmp::Ordering;
 
-use serde_json::json;
-
 use super::fields;
 use crate::Json;
-use crate::object::Map;
+use crate::object::{Map, Object};
+
+/// The field of the metadata.
+const FIELD: &str = "managedFields";
 
 /// How many managers of ordinary writes an object keeps apart; older ones share one entry.
 const MAX_UPDATERS: usize = 10;
@@ -111,21 +112,21 @@ impl Entry {
 }
 
 /// Takes the list of managers out of `object`.
-pub(super) fn take(object: &mut Json) -> Option<Json> {
-    object.get_mut("metadata")?.as_object_mut()?.remove("managedFields")
+pub(super) fn take(object: &mut Object) -> Option<Json> {
+    list(object)?;
+    object.meta_mut().remove(FIELD)
 }
 
 /// Puts a list of managers into `object` as it is.
-pub(super) fn put_back(object: &mut Json, list: Option<Json>) {
-    let Some(list) = list else { return };
-    if let Some(metadata) = object.get_mut("metadata").and_then(Json::as_object_mut) {
-        metadata.insert("managedFields".to_owned(), list);
+pub(super) fn put_back(object: &mut Object, list: Option<Json>) {
+    if let Some(list) = list {
+        object.meta_mut().insert(FIELD.to_owned(), list);
     }
 }
 
 /// The list of managers in `object`.
-pub(super) fn list(object: &Json) -> Option<&Json> {
-    object.get("metadata")?.get("managedFields")
+pub(super) fn list(object: &Object) -> Option<&Json> {
+    object.meta(FIELD)
 }
 
 /// Reads a list that this server wrote.
@@ -153,16 +154,13 @@ pub(super) fn is_reset(list: &Json) -> bool {
 }
 
 /// Writes the list of managers into `object`; an empty list is left out.
-pub(super) fn store(object: &mut Json, mut entries: Vec<Entry>) {
+pub(super) fn store(object: &mut Object, mut entries: Vec<Entry>) {
     if entries.is_empty() {
         return;
     }
     entries.sort_by(order);
     let list = entries.into_iter().map(Entry::encode).collect();
-    if object.get("metadata").is_none_or(|metadata| !metadata.is_object()) {
-        object["metadata"] = json!({});
-    }
-    object["metadata"]["managedFields"] = Json::Array(list);
+    object.meta_mut().insert(FIELD.to_owned(), Json::Array(list));
 }
 
 /// The order of entries: those that apply first, the older first.
@@ -206,6 +204,8 @@ pub(super) fn cap(entries: &mut Vec<Entry>) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn updater(manager: &str, second: usize) -> Entry {

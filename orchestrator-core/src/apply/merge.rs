@@ -8,21 +8,23 @@ use crate::Json;
 use crate::object::Map;
 use crate::schema::List;
 
-/// The live value with all that `applied` names.
-pub(super) fn merge(place: Place<'_>, live: &Json, applied: &Json) -> Json {
+/// The live object or map with all that `applied` names.
+pub(super) fn merge(place: Place<'_>, live: &Map, applied: &Map) -> Map {
+    let mut merged = live.clone();
+    for (key, value) in applied {
+        let (below, _) = place.child(key);
+        let value = match live.get(key) {
+            Some(live) => merge_values(below, live, value),
+            None => value.clone(),
+        };
+        merged.insert(key.clone(), value);
+    }
+    merged
+}
+
+fn merge_values(place: Place<'_>, live: &Json, applied: &Json) -> Json {
     match (place.view(Some(live)), place.view(Some(applied))) {
-        (View::Map(live), View::Map(applied)) => {
-            let mut merged = live.clone();
-            for (key, value) in applied {
-                let (below, _) = place.child(key);
-                let value = match live.get(key) {
-                    Some(live) => merge(below, live, value),
-                    None => value.clone(),
-                };
-                merged.insert(key.clone(), value);
-            }
-            Json::Object(merged)
-        }
+        (View::Map(live), View::Map(applied)) => Json::Object(merge(place, live, applied)),
         (View::List(list, live), View::List(_, applied)) if !applied.is_empty() => {
             Json::Array(merge_lists(place, list, live, applied))
         }
@@ -52,7 +54,7 @@ fn merge_lists(place: Place<'_>, list: &List, live: &[Json], applied: &[Json]) -
         let applied = &applied[in_applied[key]];
         in_live.get(key).map_or_else(
             || applied.clone(),
-            |live_index| merge(place.items(list), &live[*live_index], applied),
+            |live_index| merge_values(place.items(list), &live[*live_index], applied),
         )
     };
     let mut merged = Vec::with_capacity(live.len() + applied.len());
@@ -92,13 +94,4 @@ fn merge_lists(place: Place<'_>, list: &List, live: &[Json], applied: &[Json]) -
         }
     }
     merged
-}
-
-/// The live object of a create: nothing but what says which kind it is.
-pub(super) fn empty(api_version: &str, kind: &str) -> Json {
-    let text = |value: &str| Json::String(value.to_owned());
-    Json::Object(Map::from_iter([
-        ("apiVersion".to_owned(), text(api_version)),
-        ("kind".to_owned(), text(kind)),
-    ]))
 }

@@ -13,6 +13,7 @@
 //!
 //! Everything is a pure function of its arguments; the time of a write is one of them.
 
+mod applying;
 mod claim;
 mod compare;
 mod create;
@@ -24,13 +25,16 @@ mod manager;
 mod merge;
 mod prune;
 mod remove;
+mod times;
 mod validate;
 mod walk;
 
 use std::fmt;
 
+pub use applying::Applied;
 pub use fields::FieldSet;
-pub use manager::{Applied, FieldManager, Write, keep_times_if_unchanged};
+pub use manager::{FieldManager, Write};
+pub use times::keep_times_if_unchanged;
 
 use crate::status::{Cause, Status};
 

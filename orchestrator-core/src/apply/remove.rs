@@ -6,28 +6,31 @@ use super::walk::{Place, View};
 use crate::Json;
 use crate::object::Map;
 
-/// `value` without the members of `set`; `None` where nothing is left of a map or list.
-pub(super) fn remove(place: Place<'_>, value: &Json, set: &Map) -> Option<Json> {
+/// The object or map `map` without the members of `set`.
+pub(super) fn remove(place: Place<'_>, map: &Map, set: &Map) -> Map {
+    let mut kept = Map::new();
+    for (key, value) in map {
+        let (below, _) = place.child(key);
+        if let Some(value) = one(below, value, set, &element::field(key)) {
+            kept.insert(key.clone(), value);
+        }
+    }
+    kept
+}
+
+/// What is left of a value; `None` where nothing is left of a map or list.
+fn rest(place: Place<'_>, value: &Json, set: &Map) -> Option<Json> {
     match place.view(Some(value)) {
         View::Map(map) => {
-            let mut kept = Map::new();
-            for (key, value) in map {
-                let (below, _) = place.child(key);
-                if let Some(value) = one(below, value, set, &element::field(key)) {
-                    kept.insert(key.clone(), value);
-                }
-            }
+            let kept = remove(place, map, set);
             (!kept.is_empty()).then_some(Json::Object(kept))
         }
         View::List(list, items) => {
-            let kept: Vec<Json> = items
-                .iter()
-                .enumerate()
-                .filter_map(|(index, item)| {
-                    let key = element::item(place, list, index, item);
-                    one(place.items(list), item, set, &key)
-                })
-                .collect();
+            let item = |(index, item): (usize, &Json)| {
+                let key = element::item(place, list, index, item);
+                one(place.items(list), item, set, &key)
+            };
+            let kept: Vec<Json> = items.iter().enumerate().filter_map(item).collect();
             (!kept.is_empty()).then_some(Json::Array(kept))
         }
         View::Empty | View::Leaf => Some(value.clone()),
@@ -37,7 +40,7 @@ pub(super) fn remove(place: Place<'_>, value: &Json, set: &Map) -> Option<Json> 
 fn one(place: Place<'_>, value: &Json, set: &Map, key: &str) -> Option<Json> {
     match fields::get(set, key) {
         Some((true, _)) => None,
-        Some((false, below)) => remove(place, value, below),
+        Some((false, below)) => rest(place, value, below),
         None => Some(value.clone()),
     }
 }

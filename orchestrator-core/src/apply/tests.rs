@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::Json;
+use crate::{Json, Object};
 use crate::schema::{Gvk, Schema};
 
 const NOW: &str = "2020-01-01T00:00:00Z";
@@ -17,18 +17,24 @@ fn by(manager: &str) -> Write<'_> {
     Write { manager, api_version: "v1", subresource: "", now: NOW }
 }
 
-fn config_map(data: Json) -> Json {
-    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": data})
+fn object(value: Json) -> Object {
+    serde_json::from_value(value).unwrap()
+}
+
+fn config_map(data: Json) -> Object {
+    object(
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": data}),
+    )
 }
 
 /// Each manager with what it owns.
-fn owners(object: &Json) -> Vec<(&str, &Json)> {
-    let list = object["metadata"]["managedFields"].as_array();
+fn owners(object: &Object) -> Vec<(&str, &Json)> {
+    let list = object.meta("managedFields").and_then(Json::as_array);
     let entries = list.into_iter().flatten();
     entries.map(|entry| (entry["manager"].as_str().unwrap(), &entry["fieldsV1"])).collect()
 }
 
-fn create(kind: &str, mut object: Json) -> Json {
+fn create(kind: &str, mut object: Object) -> Object {
     manager(kind).update(None, &mut object, &by("creator"));
     object
 }
@@ -37,13 +43,13 @@ fn create(kind: &str, mut object: Json) -> Json {
 fn a_create_owns_what_differs_from_the_zero_object() {
     let deployment = create(
         "Deployment",
-        json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        object(json!({"apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"name": "d", "labels": {"a": "b"}},
             "spec": {"replicas": 1, "selector": {"matchLabels": {"a": "b"}},
                 "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}},
                 "template": {"spec": {"containers": [{"name": "c", "image": "i", "resources": {},
                     "ports": [{"containerPort": 80, "protocol": "TCP"}]}],
-                    "securityContext": {}}}}}),
+                    "securityContext": {}}}}})),
     );
     assert_eq!(
         *owners(&deployment)[0].1,
@@ -61,7 +67,7 @@ fn a_write_takes_the_fields_it_changes() {
     let fields = manager("ConfigMap");
     let one = create("ConfigMap", config_map(json!({"a": "1", "b": "1", "c": "1"})));
     let mut two = one.clone();
-    two["data"] = json!({"a": "1", "b": "2", "d": "1"});
+    two.set("data", json!({"a": "1", "b": "2", "d": "1"}));
     fields.update(Some(&one), &mut two, &by("second"));
     assert_eq!(
         owners(&two),
@@ -78,7 +84,7 @@ fn a_write_takes_the_fields_it_changes() {
 #[test]
 fn an_apply_owns_what_it_names_and_gives_up_what_it_drops() {
     let fields = manager("ConfigMap");
-    let apply = |live: Option<&Json>, data: Json| {
+    let apply = |live: Option<&Object>, data: Json| {
         fields.apply(live, &config_map(data), &by("app"), false).unwrap()
     };
     let one = apply(None, json!({"a": "1", "b": "1"})).object;
@@ -86,7 +92,7 @@ fn an_apply_owns_what_it_names_and_gives_up_what_it_drops() {
     let again = apply(Some(&one), json!({"a": "1", "b": "1"}));
     assert_eq!((again.changed, &again.object), (false, &one));
     let two = apply(Some(&one), json!({"a": "2"})).object;
-    assert_eq!(two["data"], json!({"a": "2"}));
+    assert_eq!(two.get("data"), Some(&json!({"a": "2"})));
     let none = config_map(json!({}));
     let none = fields.apply(Some(&two), &none, &by("app"), false).unwrap().object;
     assert_eq!(none.get("data"), None);
@@ -116,11 +122,14 @@ fn conflicts_name_manager_and_field() {
 #[test]
 fn items_keep_their_order_and_new_ones_follow_their_neighbours() {
     let fields = manager("ConfigMap");
-    let finalizers = |list: &[&str]| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "finalizers": list}});
+    let finalizers = |list: &[&str]| {
+        object(json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "a", "finalizers": list}}))
+    };
     let check = |live: &[&str], applied: &[&str], wanted: &[&str]| {
         let live = create("ConfigMap", finalizers(live));
         let applied = fields.apply(Some(&live), &finalizers(applied), &by("app"), true).unwrap();
-        assert_eq!(applied.object["metadata"]["finalizers"], json!(wanted));
+        assert_eq!(applied.object.finalizers().collect::<Vec<_>>(), wanted);
     };
     check(&["a", "b"], &["b", "c"], &["a", "b", "c"]);
     check(&["a", "b", "c"], &["c", "a"], &["b", "c", "a"]);
@@ -132,8 +141,8 @@ fn items_keep_their_order_and_new_ones_follow_their_neighbours() {
 fn what_does_not_obey_the_schema_is_refused() {
     let apply = |kind: &str, spec: Json| {
         let version = if kind == "Deployment" { "apps/v1" } else { "v1" };
-        let object =
-            json!({"apiVersion": version, "kind": kind, "metadata": {"name": "s"}, "spec": spec});
+        let object = object(json!({"apiVersion": version, "kind": kind,
+            "metadata": {"name": "s"}, "spec": spec}));
         let write = Write { api_version: version, ..by("m") };
         manager(kind).apply(None, &object, &write, false).unwrap_err().to_string()
     };
@@ -152,8 +161,9 @@ fn what_does_not_obey_the_schema_is_refused() {
             .contains(".spec.replicas: expected numeric")
     );
     assert!(apply("Deployment", json!([])).contains(".spec: expected map, got []"));
-    let wrong =
-        |object: Json| manager("ConfigMap").apply(None, &object, &by("m"), false).unwrap_err();
+    let wrong = |value: Json| {
+        manager("ConfigMap").apply(None, &object(value), &by("m"), false).unwrap_err()
+    };
     assert_eq!(wrong(json!({})).to_string(), "invalid object type: /, Kind=");
     let managed =
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"managedFields": [{}]}});
@@ -164,8 +174,8 @@ fn what_does_not_obey_the_schema_is_refused() {
 fn reset_fields_are_not_tracked() {
     let reset = FieldSet::of([["status"].as_slice()]);
     let fields = FieldManager { reset_fields: Some(&reset), ..manager("Service") };
-    let mut service = json!({"metadata": {"name": "s"}, "spec": {"type": "ClusterIP"},
-        "status": {"loadBalancer": {"ingress": [{"ip": "1.2.3.4"}]}}});
+    let mut service = object(json!({"metadata": {"name": "s"}, "spec": {"type": "ClusterIP"},
+        "status": {"loadBalancer": {"ingress": [{"ip": "1.2.3.4"}]}}}));
     fields.update(None, &mut service, &by("m"));
     assert_eq!(owners(&service), [("m", &json!({"f:spec": {"f:type": {}}}))]);
 }
@@ -198,8 +208,9 @@ fn a_custom_resource_is_owned_as_its_schema_says() {
     let schema = Schema::from_openapi(gvk, Some(&openapi)).unwrap();
     let definition = schema.kind("ex.com", "v1", "Widget").unwrap();
     let fields = FieldManager { schema: &schema, definition, reset_fields: None };
-    let mut widget = json!({"apiVersion": "ex.com/v1", "kind": "Widget", "metadata": {"name": "w"},
-        "spec": {"set": ["a"], "list": ["b"], "any": {"x": {"y": [1]}}}});
+    let mut widget =
+        object(json!({"apiVersion": "ex.com/v1", "kind": "Widget", "metadata": {"name": "w"},
+        "spec": {"set": ["a"], "list": ["b"], "any": {"x": {"y": [1]}}}}));
     fields.update(None, &mut widget, &by("m"));
     assert_eq!(
         *owners(&widget)[0].1,
@@ -213,9 +224,9 @@ fn a_write_that_only_came_later_changes_no_times() {
     let fields = manager("ConfigMap");
     let one = create("ConfigMap", config_map(json!({"a": "1"})));
     let mut two = one.clone();
-    two["metadata"]["managedFields"][0]["time"] = json!(LATER);
+    two.meta_mut()["managedFields"][0]["time"] = json!(LATER);
     let mut three = two.clone();
-    three["data"] = json!({"a": "2"});
+    three.set("data", json!({"a": "2"}));
     keep_times_if_unchanged(&one, &mut two);
     assert_eq!(two, one);
     let before = three.clone();

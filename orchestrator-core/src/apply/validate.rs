@@ -7,10 +7,10 @@ use crate::object::Map;
 use crate::schema::decode::MAX_PROBLEMS;
 use crate::schema::{List, ListKind, Scalar, Type};
 
-/// What is wrong with `value`, one line per problem in the words of the API; empty if nothing.
-pub(super) fn validate(place: Place<'_>, value: &Json) -> Vec<String> {
+/// What is wrong with `object`, one line per problem in the words of the API; empty if nothing.
+pub(super) fn validate(place: Place<'_>, object: &Map) -> Vec<String> {
     let mut errors = Vec::new();
-    node(place, value, &mut String::new(), &mut errors);
+    keys(place, object, &mut String::new(), &mut errors);
     errors
 }
 

@@ -9,7 +9,7 @@ pub mod driver;
 
 use crate::Json;
 use crate::apply::{FieldManager, Write};
-use crate::object::Map;
+use crate::object::{Map, Object};
 use crate::patch::json::JsonPatch;
 use crate::patch::{merge, strategic};
 use crate::quantity::Quantity;
@@ -141,21 +141,21 @@ pub fn fuzz_strategic_patch(data: &[u8]) {
 /// Tracks a foreign object as an update and as an apply.
 pub fn fuzz_apply(data: &[u8]) {
     let (schema, definition) = pod();
-    let Ok(decoded) = decode::untyped(data) else { return };
+    let Ok(Json::Object(object)) = decode::untyped(data).map(|decoded| decoded.value) else {
+        return;
+    };
+    let object = Object::from(object);
+    let live = Object::from(as_map(live()));
     let fields = FieldManager { schema, definition, reset_fields: None };
     let write = |manager| Write { manager, api_version: "v1", subresource: "", now: "t" };
-    let mut created = decoded.value.clone();
-    if created.is_object() {
-        fields.update(None, &mut created, &write("m"));
-        fields.update(Some(&live()), &mut created, &write("m"));
-    }
+    let mut created = object.clone();
+    fields.update(None, &mut created, &write("m"));
+    fields.update(Some(&live), &mut created, &write("m"));
     for force in [false, true] {
-        let Ok(applied) = fields.apply(Some(&live()), &decoded.value, &write("a"), force) else {
-            continue;
-        };
-        let again = fields.apply(Some(&applied.object), &decoded.value, &write("a"), force);
+        let Ok(applied) = fields.apply(Some(&live), &object, &write("a"), force) else { continue };
+        let again = fields.apply(Some(&applied.object), &object, &write("a"), force);
         let again = again.expect("what was applied applies again");
-        assert!(!again.changed, "{} is not {}", again.object, applied.object);
+        assert!(!again.changed, "{:?} is not {:?}", again.object, applied.object);
     }
 }
 

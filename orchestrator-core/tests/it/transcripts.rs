@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use orchestrator_core::Json;
 use orchestrator_core::apply::{ApplyError, FieldManager, Write};
 use orchestrator_core::patch::{json::JsonPatch, merge};
 use orchestrator_core::schema::{Gvk, Schema, decode};
+use orchestrator_core::{Json, Object};
 use serde_json::json;
 
 use crate::shared;
@@ -26,7 +26,7 @@ const GROUP: &str = "${u}.tx.example";
 
 #[derive(Default)]
 struct Server {
-    objects: BTreeMap<String, Json>,
+    objects: BTreeMap<String, Object>,
     /// Resource, version, kind and schema of each custom resource.
     custom: Vec<(String, String, String, Schema)>,
     steps: usize,
@@ -46,7 +46,7 @@ impl Server {
     }
 
     /// Carries out a step; the object, or the error.
-    fn send(&mut self, step: &Json) -> Result<Json, ApplyError> {
+    fn send(&mut self, step: &Json) -> Result<Object, ApplyError> {
         self.steps += 1;
         let text = |name: &str| step[name].as_str().unwrap_or_default();
         let (method, body) = (text("do"), &step["body"]);
@@ -69,29 +69,33 @@ impl Server {
         let manager = manager_of(step);
         let write = Write { manager: &manager, api_version: version, subresource: "", now: &now };
         let live = self.objects.get(&path);
-        let decode = |value: Json| decode::from_json(schema, definition, value).unwrap().value;
+        let decode = |object: Object| {
+            let decoded = decode::from_json(schema, definition, object.into_json()).unwrap();
+            serde_json::from_value::<Object>(decoded.value).unwrap()
+        };
+        let body: Object = serde_json::from_value(body.clone()).unwrap_or_default();
         let object = match (method, text("ct")) {
             ("GET", _) => live.unwrap().clone(),
             ("PATCH", "application/apply-patch+yaml") => {
                 let force = step["query"]["force"] == "true";
-                decode(fields.apply(live, body, &write, force)?.object)
+                decode(fields.apply(live, &body, &write, force)?.object)
             }
             _ => {
-                let mut new = match (method, text("ct")) {
+                let new = match (method, text("ct")) {
                     ("PATCH", "application/merge-patch+json") => {
-                        let mut map = live.unwrap().as_object().unwrap().clone();
-                        merge::apply(&mut map, body.as_object().unwrap().clone());
-                        Json::Object(map)
-                    }
-                    ("PATCH", _) => {
                         let mut object = live.unwrap().clone();
-                        let patch = JsonPatch::parse(body.to_string().as_bytes()).unwrap();
-                        patch.apply(&mut object).unwrap();
+                        merge::apply(object.as_map_mut(), body.into_map());
                         object
                     }
-                    _ => body.clone(),
+                    ("PATCH", _) => {
+                        let mut tree = live.unwrap().clone().into_json();
+                        let patch = JsonPatch::parse(step["body"].to_string().as_bytes()).unwrap();
+                        patch.apply(&mut tree).unwrap();
+                        serde_json::from_value(tree).unwrap()
+                    }
+                    _ => body,
                 };
-                new = decode(new);
+                let mut new = decode(new);
                 fields.update(live, &mut new, &write);
                 new
             }
@@ -177,7 +181,7 @@ fn replay(script: &str) {
             Ok(object) => {
                 assert!(wanted["status"].as_u64() < Some(300), "{place}: {}", wanted["status"]);
                 if step.get("project").is_none() {
-                    check_success(&place, &object, &wanted["body"]);
+                    check_success(&place, &object.into_json(), &wanted["body"]);
                 }
             }
             Err(error) => check_failure(&place, &error, &step, &wanted["body"]),

@@ -104,20 +104,22 @@ pub(super) fn read_struct<'de, 's, A: MapAccess<'de>>(
             continue;
         };
         let field = &definition.fields[place];
-        let again = seen.insert(place);
-        if again {
+        if seen.insert(place) {
             cx.report_duplicate(&key);
         }
         cx.push(Step::Field(definition, &field.name));
         let shape = Shape::of(cx.schema, &field.ty);
         let value = access.next_value_seed(Node::lenient(&mut *cx, shape, lenient))?;
         cx.pop();
-        match map.get_mut(&*key) {
-            Some(earlier) if again => omit::merge(earlier, value),
-            _ if omit::omits(definition, field, &value) => {}
-            _ => {
-                map.insert(key.into_owned(), value);
+        let value = match map.remove(&*key) {
+            Some(mut earlier) => {
+                omit::merge(&mut earlier, value);
+                earlier
             }
+            None => value,
+        };
+        if !omit::omits(definition, field, &value) {
+            map.insert(key.into_owned(), value);
         }
     }
     Ok(Json::Object(map))

@@ -37,6 +37,8 @@ fn unknown_and_duplicate_fields_are_reported_in_the_order_of_the_body() {
         [r#"duplicate field "data.a""#, r#"duplicate field "data""#]
     );
     assert_eq!(decode("ConfigMap", twice).unwrap().value["data"], json!({"a": "2", "b": "3"}));
+    let emptied = decode("ConfigMap", r#"{"metadata":{"uid":"a","uid":""}}"#).unwrap();
+    assert_eq!(emptied.value, json!({"metadata": {}}));
     assert_eq!(problems("ConfigMap", r#"{"Data":{"b":"3"}}"#), [r#"unknown field "Data""#]);
     assert_eq!(
         problems("ConfigMap", r#"{"metadata":{"labels":{"a":"1","b":"2","a":"3"},"foo":1}}"#),

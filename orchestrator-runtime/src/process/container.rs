@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::child::{self, ProcessId, Streams};
 use super::log::{Log, LogWriter, StreamName};
 use super::output::Output;
-use super::place;
+use super::place::{self, NewContainer};
 use super::pty::Pty;
 use super::record::{self, ContainerRecord, ExitRecord, SandboxRecord};
 use super::supervise::{self, Ended, Supervisor, Waiter};
@@ -32,6 +32,8 @@ const ATTACH_BACKLOG: usize = 256;
 pub(super) struct Shared {
     pub(super) env: Env,
     pub(super) events: Arc<Events>,
+    /// The `PATH` of containers that set none.
+    pub(super) search_path: Arc<str>,
 }
 
 /// One run of a container.
@@ -91,7 +93,9 @@ impl Container {
                 let failed = |error| RuntimeError::failed("cannot make the container", error);
                 let dir = container_dir(pod_dir, config).map_err(failed)?;
                 let id = shared.env.uid().replace('-', "");
-                let place = place::make(&dir, sandbox, config, &id, who).map_err(failed)?;
+                let search_path = &shared.search_path;
+                let new = NewContainer { dir: &dir, sandbox, config, id: &id, who, search_path };
+                let place = place::make(&new).map_err(failed)?;
                 let record = ContainerRecord {
                     id,
                     name: config.name.clone(),

@@ -1,7 +1,7 @@
 //! The place of a container: what it runs, as whom, where and with which environment.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use orchestrator_core::runtime::{ContainerConfig, Mount, RuntimeError};
 
@@ -14,6 +14,24 @@ use super::record::{Place, SandboxRecord};
 pub(super) struct Who {
     user: Option<u32>,
     group: Option<u32>,
+}
+
+/// What a container gets of the host.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Host<'a> {
+    /// The container's id.
+    pub(super) id: &'a str,
+    /// The folders of programs.
+    pub(super) path: &'a str,
+    /// Who it runs as.
+    pub(super) who: Who,
+}
+
+/// The `PATH` of containers: these folders, then the host's.
+pub(super) fn program_path(folders: &[PathBuf]) -> String {
+    let host = child::own_variable("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    let folders = folders.iter().map(|folder| folder.to_string_lossy().into_owned());
+    folders.chain([host]).collect::<Vec<_>>().join(":")
 }
 
 /// Command and arguments.
@@ -60,17 +78,29 @@ pub(super) fn credentials(config: &ContainerConfig) -> Result<Who, RuntimeError>
     })
 }
 
+/// A container to be made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NewContainer<'a> {
+    /// Where its files go.
+    pub(super) dir: &'a Path,
+    /// The sandbox that it runs in.
+    pub(super) sandbox: &'a SandboxRecord,
+    /// What it shall be.
+    pub(super) config: &'a ContainerConfig,
+    /// Its id.
+    pub(super) id: &'a str,
+    /// Who it runs as.
+    pub(super) who: Who,
+    /// Where programs are looked for.
+    pub(super) search_path: &'a str,
+}
+
 /// Makes the container's root and everything that its processes are started with.
 ///
 /// # Errors
 /// The disk's, or a mount path that leaves the root.
-pub(super) fn make(
-    dir: &Path,
-    sandbox: &SandboxRecord,
-    config: &ContainerConfig,
-    id: &str,
-    who: Who,
-) -> io::Result<Place> {
+pub(super) fn make(new: &NewContainer<'_>) -> io::Result<Place> {
+    let NewContainer { dir, config, who, .. } = *new;
     let root = dir.join("root");
     let termination_message = dir.join("termination-log");
     std::fs::write(&termination_message, "")?;
@@ -90,7 +120,7 @@ pub(super) fn make(
             std::os::unix::fs::chown(path, who.user, who.group)?;
         }
     }
-    let env = environment(sandbox, config, &paths, id);
+    let env = environment(new, &paths);
     Ok(Place {
         working_dir,
         env,
@@ -105,17 +135,12 @@ pub(super) fn make(
 }
 
 /// The environment: what a program of the host needs, then what the pod says.
-fn environment(
-    sandbox: &SandboxRecord,
-    config: &ContainerConfig,
-    paths: &Paths,
-    id: &str,
-) -> Vec<(String, String)> {
+fn environment(new: &NewContainer<'_>, paths: &Paths) -> Vec<(String, String)> {
+    let NewContainer { sandbox, config, .. } = *new;
     let root = paths.root().to_string_lossy().into_owned();
     let ip = sandbox.ip.map_or_else(|| "127.0.0.1".to_owned(), |ip| ip.to_string());
-    let host_path = child::own_variable("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
     let mut env = vec![
-        ("PATH".to_owned(), host_path),
+        ("PATH".to_owned(), new.search_path.to_owned()),
         ("HOME".to_owned(), root.clone()),
         ("HOSTNAME".to_owned(), sandbox.hostname.clone()),
         ("POD_IP".to_owned(), ip),
@@ -129,6 +154,6 @@ fn environment(
         env.push((name.clone(), paths.rewrite(value)));
     }
     env.retain(|(name, _)| name != CONTAINER_VARIABLE);
-    env.push((CONTAINER_VARIABLE.to_owned(), id.to_owned()));
+    env.push((CONTAINER_VARIABLE.to_owned(), new.id.to_owned()));
     env
 }

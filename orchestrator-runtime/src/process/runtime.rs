@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,9 +19,10 @@ use orchestrator_core::runtime::{
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
 
+use super::child;
 use super::container::{Container, Shared};
 use super::record::{self, SandboxRecord};
-use super::{log, session};
+use super::{log, place, session};
 use crate::address::{AddressRange, Addresses};
 use crate::events::Events;
 
@@ -35,18 +36,36 @@ pub struct ProcessConfig {
     pub range: AddressRange,
     /// Leave containers running when the runtime is dropped, for the next one to go on with.
     pub keep_on_drop: bool,
+    /// The `PATH` of containers that set none; the host's, unless changed.
+    pub search_path: String,
 }
 
 impl ProcessConfig {
     /// Pods in `root`, with addresses from the loopback range, that end with the runtime.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), range: AddressRange::LOOPBACK, keep_on_drop: false }
+        let search_path = child::own_variable("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+        let range = AddressRange::LOOPBACK;
+        Self { root: root.into(), range, keep_on_drop: false, search_path }
     }
 
     /// Takes the addresses of pods from `range`.
     #[must_use]
     pub fn range(mut self, range: AddressRange) -> Self {
         self.range = range;
+        self
+    }
+
+    /// Looks for programs in `folder` before all others.
+    #[must_use]
+    pub fn program_path(mut self, folder: &Path) -> Self {
+        self.search_path = format!("{}:{}", folder.display(), self.search_path);
+        self
+    }
+
+    /// Puts a folder of programs in front of the `PATH` of all containers.
+    #[must_use]
+    pub fn program_path(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.program_path.push(folder.into());
         self
     }
 
@@ -94,7 +113,8 @@ impl ProcessRuntime {
     /// Outside a tokio runtime.
     pub fn open(config: ProcessConfig, env: Env) -> io::Result<Self> {
         std::fs::create_dir_all(&config.root)?;
-        let shared = Shared { env, events: Arc::new(Events::default()) };
+        let search_path = config.search_path.as_str().into();
+        let shared = Shared { env, events: Arc::new(Events::default()), search_path };
         let addresses = Addresses::new(config.range, shared.env.random_below(u64::MAX));
         let mut pods = Pods { addresses, by_uid: BTreeMap::new() };
         for dir in record::directories(&config.root) {

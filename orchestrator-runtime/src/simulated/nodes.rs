@@ -8,6 +8,7 @@ use orchestrator_client::{Informers, Recorder};
 use orchestrator_core::Item;
 use orchestrator_core::controller::Change;
 use orchestrator_core::node::NodeApi;
+use parking_lot::RwLock;
 
 use super::runtime::{SimulatedConfig, SimulatedRuntime, node_range};
 use super::stages::Rule;
@@ -50,7 +51,7 @@ impl SimulatedNodesConfig {
 /// Many simulated nodes; dropping them stops them.
 #[derive(Debug)]
 pub struct SimulatedNodes {
-    agents: Arc<BTreeMap<String, Agent>>,
+    agents: Arc<RwLock<BTreeMap<String, Arc<Agent>>>>,
 }
 
 impl SimulatedNodes {
@@ -70,13 +71,13 @@ impl SimulatedNodes {
                 nodes: nodes.clone(),
                 recorder: recorder.clone(),
             };
-            agents.insert(node.name.clone(), Agent::start_fed(node, parts));
+            agents.insert(node.name.clone(), Arc::new(Agent::start_fed(node, parts)));
         }
-        let agents = Arc::new(agents);
+        let agents = Arc::new(RwLock::new(agents));
         let weak = Arc::downgrade(&agents);
         pods.on_change(Arc::new(move |change| {
             if let Some(agents) = weak.upgrade() {
-                deliver(&agents, change);
+                deliver(&agents.read(), change);
             }
         }));
         Self { agents }
@@ -84,19 +85,27 @@ impl SimulatedNodes {
 
     /// Waits until every node is registered.
     pub async fn ready(&self) {
-        for agent in self.agents.values() {
+        let agents: Vec<_> = self.agents.read().values().cloned().collect();
+        for agent in agents {
             agent.ready().await;
         }
     }
 
     /// The nodes' names and what the API server asks of them, in order of name.
-    pub fn apis(&self) -> impl Iterator<Item = (&str, Arc<dyn NodeApi>)> {
-        self.agents.iter().map(|(name, agent)| (name.as_str(), agent.api()))
+    pub fn apis(&self) -> Vec<(String, Arc<dyn NodeApi>)> {
+        self.agents.read().iter().map(|(name, agent)| (name.clone(), agent.api())).collect()
+    }
+
+    /// Stops one node at once, as a crash would; whether there was one of that name.
+    pub fn stop(&self, name: &str) -> bool {
+        // The agent ends outside of the lock, which its own tasks may want.
+        let stopped = self.agents.write().remove(name);
+        stopped.is_some()
     }
 }
 
 /// Brings a change to the node of its pod, and to the node that the pod was on before.
-fn deliver(agents: &BTreeMap<String, Agent>, change: &Change) {
+fn deliver(agents: &BTreeMap<String, Arc<Agent>>, change: &Change) {
     let (old, new) = (node_of(change.old.as_ref()), node_of(change.new.as_ref()));
     for name in new.iter().chain(old.iter().filter(|old| new.as_ref() != Some(*old))) {
         if let Some(agent) = agents.get(name) {

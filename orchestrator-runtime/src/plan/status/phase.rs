@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::ContainerStatus;
 
-use super::super::{Role, View, members};
+use super::super::{Member, Role, View, members};
 
 /// Where a pod is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,10 @@ pub(super) fn phase(
     ended: bool,
 ) -> Phase {
     let policy = view.pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref());
-    let init_failed = init.iter().any(|status| exit_code(status).is_some_and(|code| code != 0));
+    // How a sidecar ends says nothing about the pod's work.
+    let init_failed = starters(view).zip(init).any(|(member, status)| {
+        member.role == Role::Init && exit_code(status).is_some_and(|code| code != 0)
+    });
     let (mut waiting, mut running, mut failed) = (0, 0, 0);
     for status in app {
         let state = status.state.as_ref();
@@ -71,11 +74,15 @@ fn initialized(view: View<'_>, init: &[ContainerStatus]) -> bool {
     if view.state.containers.iter().any(|state| is_app(view, &state.name)) {
         return true;
     }
-    let roles = members(view.pod).filter(|m| matches!(m.role, Role::Init | Role::Sidecar));
-    roles.zip(init).all(|(member, status)| match member.role {
+    starters(view).zip(init).all(|(member, status)| match member.role {
         Role::Sidecar => status.started == Some(true),
         _ => exit_code(status) == Some(0),
     })
+}
+
+/// The containers that are listed as init containers, in the order of their statuses.
+fn starters(view: View<'_>) -> impl Iterator<Item = Member<'_>> {
+    members(view.pod).filter(|member| matches!(member.role, Role::Init | Role::Sidecar))
 }
 
 fn is_app(view: View<'_>, name: &str) -> bool {

@@ -5,4 +5,5 @@
 
 pub mod proxy;
 pub mod runtime;
+pub mod scheduler;
 pub mod store;

@@ -19,24 +19,30 @@ impl Framework {
         pod: &PodInfo,
         node: &str,
     ) -> Result<(), (&'static str, Refusal)> {
-        let mut reserved = 0;
-        let mut result = Ok(());
-        for plugin in &self.points.reserves {
-            reserved += 1;
-            if let Err(refusal) = plugin.reserve(pod, node) {
-                result = Err((plugin.name(), refusal));
-                break;
-            }
-        }
-        if result.is_ok() {
-            result = self.bind_reserved(client, pod, node).await;
-        }
+        self.reserve(pod, node)?;
+        let result = self.bind_reserved(client, pod, node).await;
         if result.is_err() {
-            for plugin in self.points.reserves[..reserved].iter().rev() {
-                plugin.unreserve(pod, node);
-            }
+            self.unreserve(self.points.reserves.len(), pod, node);
         }
         result
+    }
+
+    /// Lets every plugin reserve; where one fails, all that were asked give back.
+    pub(super) fn reserve(&self, pod: &PodInfo, node: &str) -> Result<(), (&'static str, Refusal)> {
+        for (index, plugin) in self.points.reserves.iter().enumerate() {
+            if let Err(refusal) = plugin.reserve(pod, node) {
+                self.unreserve(index + 1, pod, node);
+                return Err((plugin.name(), refusal));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the first `count` plugins give back, the last of them first.
+    fn unreserve(&self, count: usize, pod: &PodInfo, node: &str) {
+        for plugin in self.points.reserves[..count].iter().rev() {
+            plugin.unreserve(pod, node);
+        }
     }
 
     async fn bind_reserved(

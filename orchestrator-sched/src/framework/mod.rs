@@ -257,3 +257,6 @@ impl Scheduler for Framework {
         points::helped_by(&self.points.filters, pod, rejection, event)
     }
 }
+
+#[cfg(test)]
+mod tests;

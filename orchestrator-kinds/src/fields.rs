@@ -92,6 +92,9 @@ pub trait Fill {
     /// Removes the field if it is null or an empty text, list or map.
     fn drop_empty(&mut self, name: &str);
 
+    /// Writes a list that must be written: null where it is missing or empty.
+    fn null_list(&mut self, name: &str);
+
     /// The map `name`, if it is there.
     fn map_at(&mut self, name: &str) -> Option<&mut Map>;
 
@@ -124,6 +127,12 @@ impl Fill for Map {
     fn drop_empty(&mut self, name: &str) {
         if self.get(name).is_some_and(is_empty) {
             self.remove(name);
+        }
+    }
+
+    fn null_list(&mut self, name: &str) {
+        if self.list(name).is_empty() {
+            self.insert(name.into(), Json::Null);
         }
     }
 

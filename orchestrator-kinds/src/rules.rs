@@ -123,9 +123,7 @@ impl<R: Rules> Strategy for Checked<R> {
 
     fn prepare(&self, new: &mut Object, old: Option<&Object>, change: Change<'_>) {
         self.rules.prepare(new, old, change);
-        if !self.rules.has_generation() {
-            new.meta_mut().remove("generation");
-        } else if old.is_none() {
+        if self.rules.has_generation() && old.is_none() {
             new.set_meta("generation", 1);
         }
         if old.is_none()

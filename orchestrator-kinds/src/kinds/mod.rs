@@ -2,4 +2,10 @@
 //! [`Rules`](crate::rules::Rules).
 
 pub mod apps;
+pub mod autoscaling;
+pub mod batch;
 pub mod core;
+pub mod discovery;
+pub mod networking;
+pub mod policy;
+pub mod rbac;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use orchestrator_core::resource::{Scope, Strategy};
 
 use super::facts::Facts;
-use crate::kinds::{apps, core};
+use crate::kinds::{apps, autoscaling, batch, core, discovery, networking, policy, rbac};
 use crate::rules::{Checked, Rules};
 
 /// A kind without rules of its own.
@@ -21,6 +21,15 @@ pub(super) fn of(facts: &Facts) -> Arc<dyn Strategy> {
     match (&*facts.gvr.group, &*facts.gvr.version, &*facts.gvr.resource) {
         ("", _, plural) => of_core(plural, with),
         ("apps", _, plural) => of_apps(plural, with),
+        ("events.k8s.io", _, _) => with.rules(core::event::Event),
+        ("autoscaling", "v1", _) => with.rules(autoscaling::horizontalpodautoscaler::V1),
+        ("autoscaling", _, _) => with.rules(autoscaling::horizontalpodautoscaler::V2),
+        ("batch", _, "jobs") => with.rules(batch::job::Job),
+        ("batch", _, _) => with.rules(batch::cronjob::CronJob),
+        ("discovery.k8s.io", _, _) => with.rules(discovery::endpointslice::EndpointSlice),
+        ("networking.k8s.io", _, plural) => of_networking(plural, with),
+        ("policy", _, _) => with.rules(policy::poddisruptionbudget::PodDisruptionBudget),
+        ("rbac.authorization.k8s.io", _, plural) => of_rbac(plural, with),
         _ => with.rules(Plain),
     }
 }
@@ -66,5 +75,24 @@ fn of_apps(plural: &str, with: With) -> Arc<dyn Strategy> {
         "replicasets" => with.rules(apps::replicaset::ReplicaSet),
         "statefulsets" => with.rules(apps::statefulset::StatefulSet),
         _ => with.rules(Plain),
+    }
+}
+
+fn of_networking(plural: &str, with: With) -> Arc<dyn Strategy> {
+    match plural {
+        "ingressclasses" => with.rules(networking::ingressclass::IngressClass),
+        "ingresses" => with.rules(networking::ingress::Ingress),
+        "ipaddresses" => with.rules(networking::ipaddress::IpAddress),
+        "networkpolicies" => with.rules(networking::networkpolicy::NetworkPolicy),
+        "servicecidrs" => with.rules(networking::servicecidr::ServiceCidr),
+        _ => with.rules(Plain),
+    }
+}
+
+fn of_rbac(plural: &str, with: With) -> Arc<dyn Strategy> {
+    let cluster = !with.namespaced;
+    match plural {
+        "clusterroles" | "roles" => with.rules(rbac::role::Role { cluster }),
+        _ => with.rules(rbac::binding::Binding { cluster }),
     }
 }

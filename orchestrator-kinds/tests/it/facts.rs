@@ -12,7 +12,9 @@ const DEFAULTS_FLOOR: usize = 0;
 const CAUSES_FLOOR: usize = 0;
 
 /// Fields that the server fills in by other means: allocation and admission.
-const NOT_OURS: [&str; 6] = [
+const NOT_OURS: [&str; 8] = [
+    "metadata.finalizers",
+    "spec.taints",
     "spec.serviceAccountName",
     "spec.serviceAccount",
     "spec.priority",
@@ -22,7 +24,11 @@ const NOT_OURS: [&str; 6] = [
 ];
 
 fn is_placeholder(value: &Json) -> bool {
-    value.as_str().is_some_and(|text| text.contains('<') && text.contains('>'))
+    match value {
+        Json::String(text) => text.contains('<') && text.contains('>'),
+        Json::Array(items) => !items.is_empty() && items.iter().all(is_placeholder),
+        _ => false,
+    }
 }
 
 fn differences(want: &Json, got: &Json, path: &str, out: &mut Vec<String>) {
@@ -180,7 +186,7 @@ fn answer(server: &Server, line: &Json) -> Option<(String, Object, FieldErrors)>
             }
             let (old, _) = server.create(&of, &made["body"])?;
             let patched = match line["contentType"].as_str() {
-                Some(kind) if kind.contains("merge-patch") && line["method"] == "PATCH" => {
+                Some("application/merge-patch+json") if line["method"] == "PATCH" => {
                     let mut tree = old.clone().into_json();
                     merge(&mut tree, body);
                     tree

@@ -13,7 +13,7 @@ use orchestrator_core::{Json, Object, ResourceDef};
 use serde_json::json;
 
 /// What stands for a uid in the facts.
-pub const UID: &str = "<uid>";
+pub const UID: &str = "00000000-0000-4000-8000-000000000001";
 
 /// The lines of a file of facts; `None`, said aloud, where the facts are not there.
 pub fn lines(file: &str) -> Option<Vec<Json>> {
@@ -109,7 +109,11 @@ impl Server {
         }
         object.set_meta("uid", UID);
         if object.name().is_empty() && !object.generate_name().is_empty() {
-            object.set_meta("name", format!("{}<rand>", object.generate_name()));
+            object.set_meta("name", format!("{}rand", object.generate_name()));
+        }
+        // Admission gives pods an account.
+        if target.def.kind == "Pod" && object.text_at(&["spec", "serviceAccountName"]).is_empty() {
+            object.map_mut("spec").insert("serviceAccountName".into(), "default".into());
         }
         let change = Change { subresource: "", env: &self.env, network: &self.network };
         target.def.strategy.prepare(&mut object, None, change);

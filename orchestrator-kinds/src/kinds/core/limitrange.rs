@@ -23,7 +23,7 @@ pub struct LimitRange;
 impl Rules for LimitRange {
     fn defaults(&self, object: &mut Object) {
         let spec = object.map_mut("spec");
-        spec.fill("limits", Json::Null);
+        spec.null_list("limits");
         for limit in spec.maps_of("limits") {
             for amounts in AMOUNTS {
                 if let Some(amounts) = limit.map_at(amounts) {

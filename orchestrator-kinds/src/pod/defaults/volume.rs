@@ -1,6 +1,5 @@
 //! Defaults of volumes.
 
-use orchestrator_core::Json;
 use orchestrator_core::object::Map;
 
 use super::container::pull_policy;
@@ -24,7 +23,7 @@ pub(super) fn fill_volume(volume: &mut Map) {
         }
     }
     if let Some(projected) = volume.map_at("projected") {
-        projected.fill("sources", Json::Null);
+        projected.null_list("sources");
         projected.maps_of("sources").for_each(fill_projection);
     }
     if let Some(image) = volume.map_at("image") {

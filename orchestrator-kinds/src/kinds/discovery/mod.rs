@@ -1,0 +1,3 @@
+//! The group `discovery.k8s.io`: the addresses behind services.
+
+pub mod endpointslice;

@@ -2,9 +2,12 @@
 //!
 //! An `Accept` header is a list of clauses, each a media type with parameters. The first clause,
 //! by descending `q`, that can be served decides; `as`, `g` and `v` ask for another shape of the
-//! same data. Protobuf is never served: a client that accepts nothing else gets a 406.
+//! same data. JSON is what the server holds ready, so protobuf is served only to those who accept
+//! nothing else.
 
 use orchestrator_core::Status;
+
+use super::protobuf;
 
 /// The form in which an answer is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub enum Encoding {
     Json,
     /// YAML.
     Yaml,
+    /// Protobuf, for the built-in kinds.
+    Protobuf,
 }
 
 /// Which shape of the data is sent.
@@ -67,6 +72,7 @@ impl Form {
         match self.encoding {
             Encoding::Json => "application/json",
             Encoding::Yaml => "application/yaml",
+            Encoding::Protobuf => protobuf::MEDIA_TYPE,
         }
     }
 
@@ -126,9 +132,6 @@ pub struct Wish<'a> {
 
 const MEDIA_TYPES: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
-/// The media types that are really written, as a client that wants protobuf is told.
-const WRITTEN_TYPES: &str = "application/json, application/yaml";
-
 impl Wish<'_> {
     /// The form to answer in.
     ///
@@ -142,9 +145,26 @@ impl Wish<'_> {
             return Ok(Form { pretty, ..Form::PLAIN });
         }
         let clauses = clauses(self.accept);
-        match clauses.iter().find_map(|clause| self.serve(clause)) {
-            Some((encoding, shape)) => Ok(Form { encoding, shape, pretty }),
+        if let Some((encoding, shape)) = clauses.iter().find_map(|clause| self.serve(clause)) {
+            return Ok(Form { encoding, shape, pretty });
+        }
+        let protobuf = |clause: &&Clause<'_>| {
+            clause.media == protobuf::MEDIA_TYPE
+                && clause.param("as").is_empty()
+                && self.takes_stream(clause)
+        };
+        match clauses.iter().find(protobuf) {
+            Some(_) => Ok(Form { encoding: Encoding::Protobuf, ..Form::PLAIN }),
             None => Err(self.refuse(&clauses)),
+        }
+    }
+
+    /// Whether the clause's `stream` parameter goes with the kind of answer.
+    fn takes_stream(self, clause: &Clause<'_>) -> bool {
+        match clause.param("stream") {
+            "" => true,
+            "watch" => self.watch,
+            _ => false,
         }
     }
 
@@ -154,10 +174,8 @@ impl Wish<'_> {
             "application/yaml" if !self.watch => Encoding::Yaml,
             _ => return None,
         };
-        match clause.param("stream") {
-            "" => {}
-            "watch" if self.watch => {}
-            _ => return None,
+        if !self.takes_stream(clause) {
+            return None;
         }
         let shape = match clause.param("as") {
             "" => return Some((encoding, Shape::Object)),
@@ -180,14 +198,10 @@ impl Wish<'_> {
     /// The words tell the clauses of which nothing can be written from those whose parameters
     /// are the trouble.
     fn refuse(self, clauses: &[Clause<'_>]) -> Status {
-        let known = |media: &str| {
-            matches!(media, "application/json" | "application/yaml" | "application/*" | "*/*")
-        };
-        if clauses.iter().any(|clause| known(clause.media)) {
+        const KNOWN: [&str; 5] =
+            ["application/json", "application/yaml", "application/*", "*/*", protobuf::MEDIA_TYPE];
+        if clauses.iter().any(|clause| KNOWN.contains(&clause.media)) {
             return Status::not_acceptable(MEDIA_TYPES);
-        }
-        if clauses.iter().any(|clause| clause.media == "application/vnd.kubernetes.protobuf") {
-            return Status::not_acceptable(WRITTEN_TYPES);
         }
         let streams = match self.watch {
             true => {
@@ -225,6 +239,7 @@ mod tests {
             ("application/json;as=Table;v=v9;g=meta.k8s.io,application/json", Json, Shape::Object),
             ("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1", Json, metadata),
             ("text/html, */*;q=0.1", Json, Shape::Object),
+            ("application/vnd.kubernetes.protobuf", Encoding::Protobuf, Shape::Object),
         ];
         for (accept, encoding, shape) in cases {
             let form = negotiate(accept, false).unwrap();
@@ -243,7 +258,8 @@ mod tests {
              application/vnd.kubernetes.protobuf"
         );
         assert!(
-            message("application/vnd.kubernetes.protobuf", false).ends_with("application/yaml")
+            message("application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io", false)
+                .starts_with("only the following")
         );
         assert!(message("application/xml", true).ends_with("protobuf;stream=watch"));
         assert!(message("application/xml", false).ends_with("kubernetes.protobuf"));

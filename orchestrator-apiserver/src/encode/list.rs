@@ -34,10 +34,10 @@ pub(crate) fn encode(
         Shape::Table(version) => Parts::rows(list, version, include, clock.clone()),
         Shape::Metadata(_) => return Err(not_one(&list.def)),
     };
-    if form.encoding == Encoding::Yaml || form.pretty {
+    if form.encoding != Encoding::Json || form.pretty {
         let bytes = parts.all();
         let json: Json = serde_json::from_slice(&bytes).map_err(Status::internal)?;
-        return Ok(object::encode_json(&json, form).into());
+        return Ok(object::encode_json(&json, form)?.into());
     }
     Ok(parts.into_payload())
 }

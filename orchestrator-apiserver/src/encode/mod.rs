@@ -10,6 +10,7 @@ mod list;
 mod metadata;
 pub(crate) mod object;
 mod payload;
+pub(crate) mod protobuf;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -61,7 +62,11 @@ pub(crate) fn encode(
             Encoded { code: 200, content_type, payload, compress: true }
         }
         ResponseBody::Watch(watch) => {
-            let frames = watch::Frames::new(watch, form.shape, include, clock.clone());
+            let content_type = match form.encoding {
+                Encoding::Protobuf => protobuf::WATCH_TYPE,
+                _ => content_type,
+            };
+            let frames = watch::Frames::new(watch, form, include, clock.clone());
             let payload = Payload::Stream(Box::pin(frames));
             Encoded { code: 200, content_type, payload, compress: false }
         }
@@ -80,6 +85,6 @@ pub(crate) fn encode(
 pub(crate) fn status(status: &Status, form: Form) -> Encoded {
     let form = form.as_object();
     let bytes = object::encode_json(&status.to_object().into_json(), form);
-    let payload = bytes.into();
+    let payload = bytes.expect("a status has every form").into();
     Encoded { code: status.code, content_type: form.content_type(), payload, compress: false }
 }

@@ -7,7 +7,7 @@ use orchestrator_core::{Item, Json, ResourceDef, Status};
 use serde_json::json;
 
 use super::accept::{Encoding, Form, Shape};
-use super::{Clock, Include, metadata, table};
+use super::{Clock, Include, metadata, protobuf, table};
 
 /// Encodes one object in the negotiated form; a `Status` keeps its own shape.
 ///
@@ -40,7 +40,7 @@ pub(crate) fn encode(
         }
         Shape::MetadataList(_) | Shape::Object => return Err(not_a_list(tree, def)),
     };
-    Ok(encode_json(&json, form))
+    encode_json(&json, form)
 }
 
 fn as_it_is(item: &Item, form: Form) -> Result<Bytes, Status> {
@@ -48,7 +48,7 @@ fn as_it_is(item: &Item, form: Form) -> Result<Bytes, Status> {
         return Ok(item.wire());
     }
     let object = item.to_object().map_err(Status::internal)?;
-    Ok(encode_json(&object.into_json(), form))
+    encode_json(&object.into_json(), form)
 }
 
 /// 406: the form for lists was asked of one object.
@@ -70,8 +70,11 @@ pub(crate) fn go_package(def: &ResourceDef) -> &str {
 }
 
 /// Encodes a tree.
-pub(crate) fn encode_json(json: &Json, form: Form) -> Bytes {
-    match form.encoding {
+///
+/// # Errors
+/// 406 for protobuf of a kind that has no such form.
+pub(crate) fn encode_json(json: &Json, form: Form) -> Result<Bytes, Status> {
+    Ok(match form.encoding {
         Encoding::Json if form.pretty => {
             let mut text = serde_json::to_vec_pretty(json).expect("a JSON tree always encodes");
             text.push(b'\n');
@@ -79,5 +82,7 @@ pub(crate) fn encode_json(json: &Json, form: Form) -> Bytes {
         }
         Encoding::Json => serde_json::to_vec(json).expect("a JSON tree always encodes").into(),
         Encoding::Yaml => super::yaml::encode(json).into(),
-    }
+        Encoding::Protobuf => protobuf::encode(json)
+            .ok_or_else(|| Status::not_acceptable("application/json, application/yaml"))?,
+    })
 }

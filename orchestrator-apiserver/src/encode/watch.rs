@@ -16,8 +16,8 @@ use orchestrator_core::service::{Watch, WatchEvent};
 use orchestrator_core::{Item, Json, ResourceDef, Revision, Status};
 use serde_json::json;
 
-use super::accept::{MetaVersion, Shape};
-use super::{Clock, Include, metadata, table};
+use super::accept::{Encoding, Form, MetaVersion, Shape};
+use super::{Clock, Include, metadata, protobuf, table};
 
 /// How many bytes of frames gather before they are sent on.
 const BATCH_BYTES: usize = 32 * 1024;
@@ -30,7 +30,7 @@ pub(crate) struct Frames {
     def: Arc<ResourceDef>,
     /// `None` once the watch has ended.
     events: Option<BoxStream<'static, Result<WatchEvent, Status>>>,
-    shape: Shape,
+    form: Form,
     include: Include,
     clock: Clock,
     columns_sent: bool,
@@ -39,11 +39,11 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    pub(crate) fn new(watch: Watch, shape: Shape, include: Include, clock: Clock) -> Self {
+    pub(crate) fn new(watch: Watch, form: Form, include: Include, clock: Clock) -> Self {
         Self {
             def: watch.def,
             events: Some(watch.events),
-            shape,
+            form,
             include,
             clock,
             columns_sent: false,
@@ -63,6 +63,9 @@ impl Frames {
             }
             Err(status) => ("ERROR", encode(&status.to_object().into_json())),
         };
+        if self.form.encoding == Encoding::Protobuf {
+            return self.push_protobuf(word, &object);
+        }
         self.batch.put_slice(b"{\"type\":\"");
         self.batch.put_slice(word.as_bytes());
         self.batch.put_slice(b"\",\"object\":");
@@ -75,6 +78,15 @@ impl Frames {
         self.batch.put_slice(b"}\n");
     }
 
+    /// A kind without such a form ends the watch: the client asked for what there is not.
+    fn push_protobuf(&mut self, word: &str, object: &[u8]) {
+        let json = serde_json::from_slice(object).unwrap_or_default();
+        match protobuf::frame(word, &json) {
+            Some(frame) => self.batch.put_slice(&frame),
+            None => self.events = None,
+        }
+    }
+
     fn flush(&mut self) {
         if !self.batch.is_empty() {
             self.ready.push_back(self.batch.split().freeze());
@@ -82,7 +94,7 @@ impl Frames {
     }
 
     fn object(&mut self, item: &Item) -> Bytes {
-        match self.shape {
+        match self.form.shape {
             Shape::Object => item.wire(),
             Shape::Metadata(version) | Shape::MetadataList(version) => {
                 encode(&metadata::of(item, version).into_json())
@@ -109,7 +121,7 @@ impl Frames {
     }
 
     fn bookmark(&mut self, revision: Revision, initial_events_end: bool) -> Bytes {
-        let mut object = match self.shape {
+        let mut object = match self.form.shape {
             Shape::Object => Object::new(self.def.api_version(), self.def.kind.as_ref()),
             Shape::Metadata(version) | Shape::MetadataList(version) => {
                 Object::new(version.api_version(), "PartialObjectMetadata")

@@ -107,13 +107,11 @@ impl Cx<'_> {
             agent: text(&self.parts.headers, header::USER_AGENT),
             watch: false,
         };
-        match wish.negotiate() {
-            Ok(form) => {
-                let bytes = encode::object::encode_json(json, form);
-                answer::with_type(200, form.content_type(), bytes)
-            }
-            Err(status) => answer::failure(&status, Form::PLAIN),
-        }
+        let encoded = wish.negotiate().and_then(|form| {
+            let bytes = encode::object::encode_json(json, form)?;
+            Ok(answer::with_type(200, form.content_type(), bytes))
+        });
+        encoded.unwrap_or_else(|status| answer::failure(&status, Form::PLAIN))
     }
 
     /// A document with a tag; 304 where the client has it already.

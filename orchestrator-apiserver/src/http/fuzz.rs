@@ -6,7 +6,7 @@ use super::path::Route;
 use super::query::Query;
 use super::stream::spdy;
 use crate::authn::user_of_certificate;
-use crate::encode::Wish;
+use crate::encode::{Wish, protobuf};
 
 /// Reads bytes as a path.
 pub fn fuzz_path(bytes: &[u8]) {
@@ -24,6 +24,11 @@ pub fn fuzz_accept(bytes: &[u8]) {
     for watch in [false, true] {
         let _ = Wish { accept: &accept, pretty: None, agent: "", watch }.negotiate();
     }
+}
+
+/// Reads bytes as an object in protobuf.
+pub fn fuzz_protobuf(bytes: &[u8]) {
+    let _ = protobuf::decode(bytes);
 }
 
 /// Reads bytes as what a SPDY client sends.

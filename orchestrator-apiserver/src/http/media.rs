@@ -4,18 +4,28 @@ use bytes::Bytes;
 use orchestrator_core::Status;
 use orchestrator_core::request::{Body, MediaType, PatchKind};
 
-const TAKEN: &str = "application/json, application/yaml";
+use crate::encode::protobuf;
 
-/// The body of a write in the media type that its `Content-Type` names.
+const TAKEN: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+
+/// The body of a write in the media type that its `Content-Type` names; protobuf becomes JSON.
 ///
 /// # Errors
-/// 415 for any other type. Protobuf is a known one, and not taken; the words say so.
+/// 415 for any other type; 400 for protobuf that is broken.
 pub(crate) fn object(content_type: &str, bytes: Bytes) -> Result<Body, Status> {
     let media = match essence(content_type) {
         "" | "application/json" => MediaType::Json,
         "application/yaml" => MediaType::Yaml,
-        "application/vnd.kubernetes.protobuf" => return Err(unsupported(TAKEN)),
-        _ => return Err(unsupported(&format!("{TAKEN}, application/vnd.kubernetes.protobuf"))),
+        protobuf::MEDIA_TYPE => {
+            let bytes = Bytes::from(protobuf::decode(&bytes)?.to_string());
+            return Ok(Body::Bytes { bytes, media: MediaType::Json });
+        }
+        _ => {
+            return Err(Status::unsupported_media_type(format!(
+                "the body of the request was in an unknown format - accepted media types \
+                 include: {TAKEN}"
+            )));
+        }
     };
     Ok(Body::Bytes { bytes, media })
 }
@@ -40,12 +50,6 @@ fn essence(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or_default().trim()
 }
 
-fn unsupported(taken: &str) -> Status {
-    Status::unsupported_media_type(format!(
-        "the body of the request was in an unknown format - accepted media types include: {taken}"
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,8 +63,7 @@ mod tests {
         let text = object("text/plain", Bytes::new()).unwrap_err();
         assert_eq!(text.code, 415);
         assert!(text.message.ends_with("application/yaml, application/vnd.kubernetes.protobuf"));
-        let protobuf = object("application/vnd.kubernetes.protobuf", Bytes::new()).unwrap_err();
-        assert!(protobuf.message.ends_with("include: application/json, application/yaml"));
+        assert_eq!(object(protobuf::MEDIA_TYPE, Bytes::new()).unwrap_err().code, 400);
         assert!(patch("application/merge-patch+json", Bytes::new()).is_ok());
         assert_eq!(patch("application/json", Bytes::new()).unwrap_err().code, 415);
     }

@@ -3,11 +3,13 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use futures::future::{Either, select};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body::Body;
@@ -26,6 +28,10 @@ use crate::discovery::{Discovery, Health};
 use crate::encode::{self, Form, Include, Payload, Wish};
 use crate::openapi::OpenApi;
 use crate::server::ApiServer;
+
+/// How long the server may take to begin an answer, as upstream allows; what a watch or a log
+/// goes on with does not count.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The API over HTTP, as a tower service; cheap to clone.
 ///
@@ -238,7 +244,14 @@ impl Call<'_> {
         let headers = &self.parts.headers;
         let request = request::build(verb, path, self.query, headers, bytes, user)?;
         let shared = &self.service.shared;
-        let response = shared.server.call(request).await?;
+        let late = pin!(self.service.env().sleep(PATIENCE));
+        let response = match select(shared.server.call(request), late).await {
+            Either::Left((response, _)) => response?,
+            Either::Right(_) => {
+                let why = "Timeout: request did not complete within the allotted timeout";
+                return Err(Status::timeout(why, 1));
+            }
+        };
         let encoded = encode::encode(response.body, form, include, self.service.env())?;
         let mut answer = answer::encoded(encoded, text(headers, header::ACCEPT_ENCODING));
         answer::warn(&mut answer, &response.warnings);

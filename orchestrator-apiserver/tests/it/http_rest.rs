@@ -73,9 +73,22 @@ async fn a_client_that_prefers_protobuf_gets_json_where_it_takes_that_too() {
     let list = cluster.call(&format!("GET {MAPS}"), &both, "").await;
     assert_eq!(list.header("content-type"), "application/json");
     let only = ["accept: application/vnd.kubernetes.protobuf"];
-    cluster.call(&format!("GET {MAPS}"), &only, "").await.failed(406);
-    let body = ["content-type: application/vnd.kubernetes.protobuf"];
-    cluster.call(&format!("POST {MAPS}"), &body, "k8s\0").await.failed(415);
+    let list = cluster.call(&format!("GET {MAPS}"), &only, "").await;
+    assert_eq!(list.header("content-type"), "application/vnd.kubernetes.protobuf");
+    assert!(list.bytes.starts_with(b"k8s\0"));
+    let crds = "GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    assert_eq!(cluster.call(crds, &only, "").await.status, 406);
+}
+
+#[tokio::test]
+async fn bodies_may_be_protobuf() {
+    let cluster = Cluster::start().await;
+    let body: &[u8] = b"k8s\0\x0a\x0f\x0a\x02v1\x12\x09ConfigMap\x12\x1b\x0a\x11\x0a\x01a\
+        \x12\x00\x1a\x00\x22\x00*\x002\x008\x00B\x00\x12\x06\x0a\x01k\x12\x01v\x1a\x00\x22\x00";
+    let headers = ["content-type: application/vnd.kubernetes.protobuf"];
+    let made = cluster.call(&format!("POST {MAPS}"), &headers, body).await;
+    assert_eq!((made.status.as_u16(), &made.json()["data"]["k"]), (201, &json!("v")));
+    cluster.call(&format!("POST {MAPS}"), &headers, &b"k8s\0\xff"[..]).await.failed(400);
 }
 
 #[tokio::test]

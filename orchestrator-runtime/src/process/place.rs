@@ -1,7 +1,7 @@
 //! The place of a container: what it runs, as whom, where and with which environment.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use orchestrator_core::runtime::{ContainerConfig, Mount, RuntimeError};
 
@@ -14,24 +14,6 @@ use super::record::{Place, SandboxRecord};
 pub(super) struct Who {
     user: Option<u32>,
     group: Option<u32>,
-}
-
-/// What a container gets of the host.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Host<'a> {
-    /// The container's id.
-    pub(super) id: &'a str,
-    /// The folders of programs.
-    pub(super) path: &'a str,
-    /// Who it runs as.
-    pub(super) who: Who,
-}
-
-/// The `PATH` of containers: these folders, then the host's.
-pub(super) fn program_path(folders: &[PathBuf]) -> String {
-    let host = child::own_variable("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
-    let folders = folders.iter().map(|folder| folder.to_string_lossy().into_owned());
-    folders.chain([host]).collect::<Vec<_>>().join(":")
 }
 
 /// Command and arguments.

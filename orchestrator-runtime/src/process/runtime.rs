@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 use super::child;
 use super::container::{Container, Shared};
 use super::record::{self, SandboxRecord};
-use super::{log, place, session};
+use super::{log, session};
 use crate::address::{AddressRange, Addresses};
 use crate::events::Events;
 
@@ -59,13 +59,6 @@ impl ProcessConfig {
     #[must_use]
     pub fn program_path(mut self, folder: &Path) -> Self {
         self.search_path = format!("{}:{}", folder.display(), self.search_path);
-        self
-    }
-
-    /// Puts a folder of programs in front of the `PATH` of all containers.
-    #[must_use]
-    pub fn program_path(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.program_path.push(folder.into());
         self
     }
 

@@ -9,7 +9,7 @@ use orchestrator::client::{Informers, KindExt};
 /// A table without lines, as wide as the terminal.
 fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(headings);
     table
 }

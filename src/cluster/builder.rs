@@ -8,6 +8,7 @@ use orchestrator_apiserver::authz::Authorizer;
 use orchestrator_controllers::ControllerDeps;
 use orchestrator_core::controller::Controller;
 use orchestrator_core::resource::Network;
+use orchestrator_core::scheduler::Scheduler as _;
 use orchestrator_core::{Env, ResourceDef, Store};
 use orchestrator_sched::Framework;
 use orchestrator_store::MemoryStore;

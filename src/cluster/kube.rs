@@ -85,11 +85,7 @@ impl InProcess {
     /// Sends a request over a connection of its own, which an upgrade may take over.
     async fn connect(&self, mut request: Request<Body>) -> Result<Response<BoxBody>, BoxError> {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
-        let server = self.http.clone();
-        let serving = self.env.spawn("in-process connection, server", async move {
-            server.serve_duplex(theirs).await;
-        });
-        self.connections.lock().push(serving);
+        self.connections.lock().push(self.http.serve_duplex(theirs));
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(ours)).await?;
         let driver = self.env.spawn("in-process connection, client", async move {

@@ -9,9 +9,10 @@ mod settle;
 mod start;
 
 pub use builder::{Builder, Part};
-pub use nodes::NodeSpec;
+pub use nodes::{NodeSpec, ProcessNode};
 pub use serve::{ServeOptions, Serving};
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ use orchestrator_store::MemoryStore;
 #[derive(Debug)]
 pub struct Cluster {
     // In the order in which they end: first those who act, last those who answer.
-    nodes: Vec<nodes::RunningNode>,
+    nodes: nodes::RunningNodes,
     scheduler: Option<orchestrator_sched::Running>,
     controllers: Option<RunningManager>,
     informers: Informers,
@@ -39,6 +40,7 @@ pub struct Cluster {
     memory: Option<Arc<MemoryStore>>,
     env: Env,
     network: Network,
+    data_dir: Option<PathBuf>,
 }
 
 /// Why a cluster did not start.
@@ -122,6 +124,32 @@ impl Cluster {
     /// clock this takes no longer than the work that there is.
     pub async fn advance(&self, duration: Duration) {
         settle::advance(&self.env, duration).await;
+    }
+
+    /// Returns when every part holds a consistent state and every node is registered.
+    pub async fn ready(&self) {
+        self.informers.synced().await;
+        if let Some(scheduler) = &self.scheduler {
+            scheduler.ready().await;
+        }
+        self.nodes.ready().await;
+    }
+
+    /// What each controller has done so far; empty where the cluster runs none.
+    pub fn controller_metrics(&self) -> Vec<orchestrator_controllers::manager::Metrics> {
+        self.controllers.as_ref().map(RunningManager::metrics).unwrap_or_default()
+    }
+
+    /// Stops the agent and the proxy of a node at once, as a crash would: the node falls silent,
+    /// its pods stay in the API. Whether there was such a node.
+    pub fn stop_node(&mut self, name: &str) -> bool {
+        self.nodes.stop(name)
+    }
+
+    /// Ends everything in order: first the pods of nodes with real processes, each with its
+    /// grace, then the parts.
+    pub async fn shutdown(mut self) {
+        std::mem::take(&mut self.nodes).shutdown().await;
     }
 
     /// A builder of a cluster that begins with a copy of all objects of this one, at no cost and

@@ -1,7 +1,9 @@
 //! The API behind a socket, for `kubectl` and everybody else.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use orchestrator_apiserver::{http, tls};
 
 use super::{Cluster, StartError};
 
@@ -15,9 +17,10 @@ pub struct ServeOptions {
 /// A served API; dropping it closes the socket and the connections.
 #[derive(Debug)]
 pub struct Serving {
-    listener: orchestrator_apiserver::http::Serving,
+    listener: http::Serving,
     url: String,
-    kubeconfig: Option<PathBuf>,
+    kubeconfig: String,
+    file: Option<PathBuf>,
 }
 
 impl Serving {
@@ -26,25 +29,39 @@ impl Serving {
         &self.url
     }
 
-    /// The administrator's kubeconfig, where the cluster has a data directory.
-    pub fn kubeconfig(&self) -> Option<&PathBuf> {
-        self.kubeconfig.as_ref()
+    /// The text of the administrator's kubeconfig.
+    pub fn kubeconfig(&self) -> &str {
+        &self.kubeconfig
+    }
+
+    /// The file of the administrator's kubeconfig, where the cluster has a data directory.
+    pub fn kubeconfig_file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// Takes no more connections, and waits until the requests under way are answered.
     pub async fn shutdown(self) {
-        self.listener.shutdown().await;
+        self.listener.stop().await;
     }
 }
 
 impl Cluster {
-    /// Serves the API over HTTPS and, where the cluster has a data directory, writes `ca.crt`,
+    /// Serves the API over HTTPS and, where the cluster has a data directory, keeps `ca.crt`,
     /// `admin.kubeconfig` and `admin.token` there.
     ///
     /// # Errors
     /// [`StartError::Listen`]: the address is taken or not of this host.
     pub async fn serve(&self, options: ServeOptions) -> Result<Serving, StartError> {
-        let _ = options;
-        unreachable!()
+        let bind = options.bind;
+        let service = self.api.service_address().map(|address| address.to_string());
+        let names: Vec<String> = service.into_iter().chain([bind.ip().to_string()]).collect();
+        let tls = tls::server_config(&self.pki, &names)?;
+        let listener = http::serve(self.http.clone(), tls, bind)
+            .await
+            .map_err(|source| StartError::Listen { address: bind, source })?;
+        let url = listener.url();
+        let kubeconfig = self.pki.admin_kubeconfig(&url)?;
+        let file = self.data_dir.as_ref().map(|directory| directory.join("admin.kubeconfig"));
+        Ok(Serving { listener, url, kubeconfig, file })
     }
 }

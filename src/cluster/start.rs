@@ -11,12 +11,17 @@ use orchestrator_apiserver::tls::Pki;
 use orchestrator_client::{Client, Informers};
 use orchestrator_controllers::{ControllerDeps, Manager, Resources, RunningManager, ServedResource};
 use orchestrator_core::{Env, Store, UserInfo};
-use orchestrator_runtime::NodeTable;
+use orchestrator_runtime::agent::NodeTable;
 use orchestrator_sched::{Running, SchedulerLoop};
 use orchestrator_store::MemoryStore;
 
 use super::builder::{Builder, ControllerFactory};
-use super::{Cluster, Part, StartError, nodes};
+use super::nodes::RunningNodes;
+use super::{Cluster, Part, StartError};
+
+/// What stands for the authority's certificate in a plane whose history depends on nothing but its
+/// seed.
+const SIMULATED_CA: &str = "# a plane in virtual time trusts itself\n";
 
 pub(super) async fn start(mut builder: Builder) -> Result<Cluster, StartError> {
     let env = builder.env.clone();
@@ -28,7 +33,7 @@ pub(super) async fn start(mut builder: Builder) -> Result<Cluster, StartError> {
     let tokens = ServiceAccountTokens::new(pki.service_account_key(), env.clone());
     let tokens = Arc::new(tokens.expect("the key was made for this"));
     let table = Arc::new(NodeTable::default());
-    let api = Arc::new(api(&mut builder, &store, &tokens, &table));
+    let api = api(&mut builder, &store, &tokens, &table);
     tokens.check_against(api.objects().clone());
     api.start().await.map_err(StartError::Bootstrap)?;
 
@@ -41,8 +46,9 @@ pub(super) async fn start(mut builder: Builder) -> Result<Cluster, StartError> {
     let with_scheduler = has(Part::Scheduler);
     let specs = if has(Part::Nodes) { std::mem::take(&mut builder.nodes) } else { Vec::new() };
     let scheduler = with_scheduler.then(|| scheduler(&mut builder, &informers));
-    let nodes = nodes::start(specs, &informers, &table, &builder.network).await?;
+    let nodes = RunningNodes::start(specs, &informers, &table, &builder.network).await?;
     Ok(Cluster {
+        data_dir: builder.data_dir,
         nodes,
         scheduler,
         controllers,
@@ -73,7 +79,7 @@ fn api(
     store: &Arc<dyn Store>,
     tokens: &Arc<ServiceAccountTokens>,
     table: &Arc<NodeTable>,
-) -> ApiServer {
+) -> Arc<ApiServer> {
     let mut api = ApiServer::builder(Arc::clone(store), builder.env.clone())
         .network(builder.network.clone())
         .tokens(Arc::clone(tokens) as _)
@@ -111,7 +117,11 @@ fn controllers(
         registry.defs().iter().map(|def| ServedResource::from(&**def)).collect()
     });
     let mut deps = ControllerDeps::new(informers.clone(), resources);
-    deps.config.root_ca = pki.ca_certificate().to_owned();
+    deps.config.root_ca = match builder.env.is_simulated() {
+        // Keys are never the same twice, and what is stored must be.
+        true => SIMULATED_CA.to_owned(),
+        false => pki.ca_certificate().to_owned(),
+    };
     deps.config.pod_cidr = builder.network.pod_cidr.clone();
     let mut manager = Manager::new(informers.clone(), builder.env.clone());
     if builder.parts.contains(&Part::Controllers) {

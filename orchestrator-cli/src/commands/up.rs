@@ -148,7 +148,7 @@ fn show(cluster: &Cluster, serving: &orchestrator::cluster::Serving) {
     println!("\n{}", report::pods(cluster.informers()));
     println!("\n{}", report::services(cluster.informers()));
     println!("\nThe API is at {}", serving.url());
-    if let Some(kubeconfig) = serving.kubeconfig() {
+    if let Some(kubeconfig) = serving.kubeconfig_file() {
         println!("Try:  {}", report::kubectl(kubeconfig));
     }
 }

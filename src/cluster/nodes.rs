@@ -1,0 +1,193 @@
+//! Nodes: what runs pods.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use orchestrator_client::{Client, Informers};
+use orchestrator_core::BoxError;
+use orchestrator_core::resource::Network;
+use orchestrator_proxy::{ProxyLoop, UserspaceConfig, UserspaceProxy};
+use orchestrator_runtime::address::AddressRange;
+use orchestrator_runtime::agent::{Agent, NodeConfig, NodeTable, Parts};
+use orchestrator_runtime::process::{ProcessConfig, ProcessRuntime};
+use orchestrator_runtime::simulated::{SimulatedNodes, SimulatedNodesConfig};
+
+use super::StartError;
+
+/// How long processes may take to end when a node is shut down.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// A node to be.
+#[derive(Clone, Debug)]
+pub struct NodeSpec {
+    name: String,
+    process: Option<ProcessSpec>,
+}
+
+/// What a node needs that runs processes.
+#[derive(Clone, Debug)]
+struct ProcessSpec {
+    folder: PathBuf,
+    program_path: Option<PathBuf>,
+    static_pods: Option<PathBuf>,
+}
+
+impl NodeSpec {
+    /// A node on which nothing really runs.
+    pub fn simulated(name: impl Into<String>) -> Self {
+        Self { name: name.into(), process: None }
+    }
+
+    /// A node that runs containers as processes of this host, and keeps their state in `folder`;
+    /// its service proxy listens on the services' addresses and on the node ports of this host.
+    pub fn process(name: impl Into<String>, folder: impl Into<PathBuf>) -> Self {
+        let folder = folder.into();
+        let process = Some(ProcessSpec { folder, program_path: None, static_pods: None });
+        Self { name: name.into(), process }
+    }
+
+    /// Looks in this folder first for the programs of containers; for real processes only.
+    #[must_use]
+    pub fn program_path(mut self, folder: impl Into<PathBuf>) -> Self {
+        if let Some(process) = &mut self.process {
+            process.program_path = Some(folder.into());
+        }
+        self
+    }
+
+    /// Runs the pods of the manifests in this directory, whatever the API says; for real
+    /// processes only.
+    #[must_use]
+    pub fn static_pods(mut self, directory: impl Into<PathBuf>) -> Self {
+        if let Some(process) = &mut self.process {
+            process.static_pods = Some(directory.into());
+        }
+        self
+    }
+
+    /// The node's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// The nodes of a cluster; dropping them ends their tasks and processes.
+#[derive(Debug, Default)]
+pub(super) struct RunningNodes {
+    simulated: Option<SimulatedNodes>,
+    processes: Vec<ProcessNode>,
+}
+
+/// A node with real processes, and the proxy beside it.
+#[derive(Debug)]
+pub struct ProcessNode {
+    // In the order in which they end: the agent first, so that it does not restart what ends.
+    agent: Agent,
+    proxy_loop: orchestrator_proxy::Running,
+    _proxy: Arc<UserspaceProxy>,
+    runtime: Arc<ProcessRuntime>,
+}
+
+impl RunningNodes {
+    pub(super) async fn start(
+        specs: Vec<NodeSpec>,
+        informers: &Informers,
+        table: &NodeTable,
+        network: &Network,
+    ) -> Result<Self, StartError> {
+        let client = informers.client().clone().with_agent("kubelet");
+        let (real, simulated): (Vec<_>, Vec<_>) =
+            specs.into_iter().partition(|spec| spec.process.is_some());
+        let mut running = Self::default();
+        if !simulated.is_empty() {
+            let nodes = start_simulated(&simulated, informers);
+            for (name, api) in nodes.apis() {
+                table.insert(name, api);
+            }
+            running.simulated = Some(nodes);
+        }
+        for spec in real {
+            let name = spec.name.clone();
+            let node = ProcessNode::start(spec, &client, network)
+                .map_err(|source| StartError::Node { name: name.clone(), source })?;
+            table.insert(name, node.agent.api());
+            running.processes.push(node);
+        }
+        Ok(running)
+    }
+
+    /// Stops a node at once; whether there was one of that name.
+    pub(super) fn stop(&mut self, name: &str) -> bool {
+        let before = self.processes.len();
+        self.processes.retain(|node| node.agent.name() != name);
+        self.processes.len() < before
+            || self.simulated.as_ref().is_some_and(|nodes| nodes.stop(name))
+    }
+
+    /// Waits until every node is registered.
+    pub(super) async fn ready(&self) {
+        if let Some(nodes) = &self.simulated {
+            nodes.ready().await;
+        }
+        for node in &self.processes {
+            node.ready().await;
+        }
+    }
+
+    /// Ends all processes, each with its grace.
+    pub(super) async fn shutdown(self) {
+        for node in self.processes {
+            node.shutdown().await;
+        }
+    }
+}
+
+fn start_simulated(specs: &[NodeSpec], informers: &Informers) -> SimulatedNodes {
+    let count = u32::try_from(specs.len()).unwrap_or(u32::MAX);
+    let config = SimulatedNodesConfig::new("node", count);
+    let config = config.each(|index, node| node.name.clone_from(&specs[index].name));
+    SimulatedNodes::start(config, informers)
+}
+
+impl ProcessNode {
+    /// Starts a node that reaches the API through `client`.
+    ///
+    /// # Errors
+    /// The node's directory cannot be used, or the pods' range is none.
+    pub fn start(spec: NodeSpec, client: &Client, network: &Network) -> Result<Self, BoxError> {
+        let name = spec.name;
+        let process = spec.process.ok_or("a simulated node runs no processes")?;
+        let env = client.env().clone();
+        let range: AddressRange = network.pod_cidr.parse()?;
+        let mut config = ProcessConfig::new(process.folder.join("pods")).range(range);
+        if let Some(folder) = &process.program_path {
+            config = config.program_path(folder);
+        }
+        let runtime = Arc::new(ProcessRuntime::open(config, env.clone())?);
+        let informers = Informers::new(client.clone());
+        let parts = Parts::new(&informers, Arc::clone(&runtime) as _, &name);
+        let node = NodeConfig::of_host(&name, process.folder.join("volumes"));
+        let _ = process.static_pods;
+        let agent = Agent::start(node, parts);
+        let config = UserspaceConfig::default();
+        let config = config.node_addresses([IpAddr::V4(Ipv4Addr::UNSPECIFIED)]);
+        let proxy = Arc::new(UserspaceProxy::new(env, config));
+        let proxy_loop = ProxyLoop::new(informers, Arc::clone(&proxy) as _, name).start();
+        Ok(Self { agent, proxy_loop, _proxy: proxy, runtime })
+    }
+
+    /// Waits until the node is registered and its service proxy has its first table.
+    pub async fn ready(&self) {
+        self.agent.ready().await;
+        self.proxy_loop.ready().await;
+    }
+
+    /// Ends all processes, each with its grace, then the node.
+    pub async fn shutdown(self) {
+        let Self { agent, proxy_loop, _proxy, runtime } = self;
+        drop((agent, proxy_loop));
+        runtime.shut_down(SHUTDOWN_GRACE).await;
+    }
+}

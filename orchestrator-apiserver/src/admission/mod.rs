@@ -4,6 +4,7 @@
 //! after defaulting and validation, each may refuse it. The steps that are on by default are in
 //! this folder, one file each, in one shape; [`builtin`] lists them in their order.
 
+mod certificate_requester;
 mod certificate_subject;
 mod default_ingress_class;
 mod default_storage_class;
@@ -12,14 +13,17 @@ mod limit_ranger;
 mod namespace_lifecycle;
 mod node_features;
 mod pod;
+mod pod_security;
 mod priority;
 mod request;
 mod runtime_class;
+mod seen;
 mod service_account;
 mod storage_in_use;
 mod taint_nodes;
 mod volume_resize;
 
+pub use certificate_requester::CertificateRequester;
 pub use certificate_subject::CertificateSubjectRestriction;
 pub use default_ingress_class::DefaultIngressClass;
 pub use default_storage_class::DefaultStorageClass;
@@ -27,9 +31,11 @@ pub use default_toleration_seconds::DefaultTolerationSeconds;
 pub use limit_ranger::LimitRanger;
 pub use namespace_lifecycle::NamespaceLifecycle;
 pub use node_features::NodeDeclaredFeatureValidator;
+pub use pod_security::PodSecurity;
 pub use priority::Priority;
 pub use request::{AdmissionRequest, Operation};
 pub use runtime_class::RuntimeClass;
+pub use seen::Seen;
 pub use service_account::ServiceAccount;
 pub use storage_in_use::StorageObjectInUseProtection;
 pub use taint_nodes::TaintNodesByCondition;
@@ -84,12 +90,14 @@ pub fn builtin() -> Vec<Arc<dyn Admission>> {
         Arc::new(LimitRanger),
         Arc::new(ServiceAccount),
         Arc::new(TaintNodesByCondition),
+        Arc::new(PodSecurity),
         Arc::new(Priority),
         Arc::new(DefaultTolerationSeconds),
         Arc::new(DefaultStorageClass),
         Arc::new(StorageObjectInUseProtection),
         Arc::new(PersistentVolumeClaimResize),
         Arc::new(RuntimeClass),
+        Arc::new(CertificateRequester),
         Arc::new(CertificateSubjectRestriction),
         Arc::new(DefaultIngressClass),
         Arc::new(NodeDeclaredFeatureValidator),

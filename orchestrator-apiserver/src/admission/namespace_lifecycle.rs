@@ -2,7 +2,7 @@
 //! the namespaces that every cluster needs stay.
 
 use async_trait::async_trait;
-use orchestrator_core::{GroupResource, GroupVersionResource, Status};
+use orchestrator_core::{GroupResource, Status};
 
 use super::{Admission, AdmissionRequest, Operation};
 
@@ -38,8 +38,7 @@ impl Admission for NamespaceLifecycle {
             };
         }
         let name = request.namespace;
-        let gvr = GroupVersionResource::new("", "v1", "namespaces");
-        let Some(namespace) = request.objects.get(&gvr, "", name).await? else {
+        let Some(namespace) = request.namespace_object().await? else {
             return Err(Status::not_found(&GroupResource::new("", "namespaces"), name));
         };
         let tree = namespace.tree().map_err(Status::internal)?;

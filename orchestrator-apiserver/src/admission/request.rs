@@ -4,8 +4,10 @@ use parking_lot::Mutex;
 
 use orchestrator_core::object::Object;
 use orchestrator_core::request::Options;
+use orchestrator_core::value::Item;
 use orchestrator_core::{Env, Status, UserInfo};
 
+use super::Seen;
 use crate::registry::{Objects, Resource};
 
 /// What a write does to the object; a patch is an update, or a create where nothing was there.
@@ -44,6 +46,8 @@ pub struct AdmissionRequest<'a> {
     pub old: Option<&'a Object>,
     /// All other objects.
     pub objects: &'a Objects,
+    /// What of them several steps look at.
+    pub seen: &'a Seen,
     /// Clock and randomness.
     pub env: &'a Env,
     /// Collects warnings for the client.
@@ -61,6 +65,14 @@ impl AdmissionRequest<'_> {
     /// Whether the request leaves no trace.
     pub fn is_dry_run(&self) -> bool {
         self.options.is_dry_run()
+    }
+
+    /// The namespace of the request, where it is there.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn namespace_object(&self) -> Result<Option<&'_ Item>, Status> {
+        self.seen.namespace(self.objects, self.namespace).await
     }
 
     /// Tells the client about something right but unwise.

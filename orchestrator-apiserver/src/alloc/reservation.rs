@@ -107,7 +107,9 @@ impl Draft<'_> {
             return Ok(());
         }
         if named.is_empty() {
-            let start = u128::from(self.env.random_below(self.pools.addresses.spread()));
+            // A dry run draws no lot, so that two of them answer the same.
+            let spread = if self.dry_run { 1 } else { self.pools.addresses.spread() };
+            let start = u128::from(self.env.random_below(spread));
             let Some(number) = self.pools.addresses.take_next(start) else {
                 let path = Path::new("spec");
                 let why = "failed to allocate a serviceIP: range is full";

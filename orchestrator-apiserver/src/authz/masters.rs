@@ -12,7 +12,7 @@ const SELF_REVIEWS: &[(&str, &str)] = &[
     ("authorization.k8s.io", "selfsubjectrulesreviews"),
 ];
 
-/// Paths that everybody may read.
+/// Paths that everybody may read who came through authentication, even without a name.
 const PUBLIC_PATHS: &[&str] = &["/healthz", "/livez", "/readyz", "/version", "/version/"];
 
 /// Paths, with all below them, that every authenticated user may read.
@@ -52,13 +52,13 @@ impl Authorizer for Masters {
         if !user.is_in(UserInfo::AUTHENTICATED) {
             return (Vec::new(), true);
         }
-        let rule = |(group, resource): &(&str, &str)| Rule {
+        let rules = SELF_REVIEWS.chunk_by(|(a, _), (b, _)| a == b).map(|reviews| Rule {
             verbs: words(&["create"]),
-            api_groups: words(&[group]),
-            resources: words(&[resource]),
+            api_groups: words(&[reviews[0].0]),
+            resources: reviews.iter().map(|(_, resource)| (*resource).to_owned()).collect(),
             ..Rule::default()
-        };
-        (SELF_REVIEWS.iter().map(rule).collect(), true)
+        });
+        (rules.collect(), true)
     }
 }
 
@@ -73,8 +73,9 @@ fn may_read(user: &UserInfo, verb: &str, path: &str) -> bool {
     let below = |root: &&str| {
         path.strip_prefix(*root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
+    let known = user.is_in(UserInfo::AUTHENTICATED) || user.is_in(UserInfo::UNAUTHENTICATED);
     matches!(verb, "get" | "head")
-        && (PUBLIC_PATHS.contains(&path)
+        && ((known && PUBLIC_PATHS.contains(&path))
             || (user.is_in(UserInfo::AUTHENTICATED) && DISCOVERY_PATHS.iter().any(|p| below(&p))))
 }
 

@@ -48,8 +48,9 @@ async fn make(server: &ApiServer, object: Object) -> Result<(), Status> {
         return Ok(());
     };
     let namespace = object.namespace().to_owned();
-    let key = resource.key(&namespace, object.name());
-    if server.objects.read(key).await?.is_some() {
+    let key = object.key();
+    let stored = resource.key(&namespace, object.name());
+    if server.objects.read(stored).await?.is_some() {
         return Ok(());
     }
     let gvr = resource.def.gvr.clone();
@@ -59,6 +60,11 @@ async fn make(server: &ApiServer, object: Object) -> Result<(), Status> {
     match server.call(request).await {
         // Another server on the same store came first.
         Err(status) if status.is_already_exists() => Ok(()),
+        // Kinds can be replaced, and an embedder's may not take what the usual ones do.
+        Err(status) if status.code < 500 => {
+            tracing::warn!(%key, error = %status, "object of every cluster refused");
+            Ok(())
+        }
         result => result.map(drop),
     }
 }

@@ -7,6 +7,7 @@ use orchestrator_core::store::Key;
 use orchestrator_core::{ApiRequest, Status};
 use parking_lot::Mutex;
 
+use crate::admission::Seen;
 use crate::registry::Resource;
 use crate::server::ApiServer;
 
@@ -16,11 +17,12 @@ pub(crate) struct Cx<'a> {
     pub(crate) resource: Arc<Resource>,
     pub(crate) request: ApiRequest,
     pub(crate) warnings: Mutex<Vec<String>>,
+    pub(crate) seen: Seen,
 }
 
 impl<'a> Cx<'a> {
     pub(crate) fn new(server: &'a ApiServer, resource: Arc<Resource>, request: ApiRequest) -> Self {
-        Self { server, resource, request, warnings: Mutex::default() }
+        Self { server, resource, request, warnings: Mutex::default(), seen: Seen::default() }
     }
 
     /// Tells the client about something right but unwise.

@@ -59,6 +59,7 @@ fn request<'a>(
         object,
         old,
         objects: &cx.server.objects,
+        seen: &cx.seen,
         env: &cx.server.env,
         warnings: &cx.warnings,
     }

@@ -39,6 +39,10 @@ pub(crate) async fn make(cx: &Cx<'_>, object: Object) -> Result<Item, Status> {
     metadata::begin(cx, &mut object);
     let generated = name(cx, &mut object).await?;
     let strategy = &cx.resource.def.strategy;
+    if generated {
+        // Some defaults repeat the name.
+        strategy.default(&mut object);
+    }
     strategy.prepare(&mut object, None, cx.change());
     check(cx, &object)?;
     let reservation = Reservation::for_write(cx, &mut object, None).await?;

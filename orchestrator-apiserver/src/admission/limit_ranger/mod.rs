@@ -1,6 +1,6 @@
 //! `LimitRanger`: the limits that a namespace sets for single objects.
 //!
-//! A [`LimitRange`](orchestrator_core::GroupVersionResource) gives containers the requests and
+//! A `LimitRange` gives containers the requests and
 //! limits that they leave out ([`defaults`]), and says how much a container, a pod or a claim may
 //! ask for ([`bounds`]).
 
@@ -9,7 +9,7 @@ mod defaults;
 
 use async_trait::async_trait;
 use orchestrator_core::value::Item;
-use orchestrator_core::{GroupVersionResource, Json, Status};
+use orchestrator_core::{Json, Status};
 
 use super::{Admission, AdmissionRequest, Operation};
 
@@ -37,8 +37,9 @@ impl Admission for LimitRanger {
         if !request.is_for("", "pods") {
             return Ok(());
         }
-        for range in ranges(request).await? {
-            defaults::fill(&mut request.object, limits(&range)?);
+        let (seen, objects) = (request.seen, request.objects);
+        for range in seen.limit_ranges(objects, request.namespace).await? {
+            defaults::fill(&mut request.object, limits(range)?);
         }
         Ok(())
     }
@@ -47,8 +48,8 @@ impl Admission for LimitRanger {
         let is_pod = request.is_for("", "pods");
         for range in ranges(request).await? {
             let errors = match is_pod {
-                true => bounds::check_pod(&request.object, limits(&range)?),
-                false => bounds::check_claim(&request.object, limits(&range)?),
+                true => bounds::check_pod(&request.object, limits(range)?),
+                false => bounds::check_claim(&request.object, limits(range)?),
             };
             match &errors[..] {
                 [] => {}
@@ -60,9 +61,8 @@ impl Admission for LimitRanger {
     }
 }
 
-async fn ranges(request: &AdmissionRequest<'_>) -> Result<Vec<Item>, Status> {
-    let gvr = GroupVersionResource::new("", "v1", "limitranges");
-    request.objects.list(&gvr, request.namespace).await
+async fn ranges<'r>(request: &'r AdmissionRequest<'_>) -> Result<&'r [Item], Status> {
+    request.seen.limit_ranges(request.objects, request.namespace).await
 }
 
 /// The limits of a range, one per type of object.

@@ -63,7 +63,7 @@ where
         }
         let outcome = outcome::document(exited).to_string();
         sink.send(super::message(ERROR, outcome.as_bytes())).await?;
-        sink.send(Message::Close(None)).await?;
+        sink.send(super::goodbye()).await?;
         sink.close().await
     });
     match select(outgoing, incoming).await {

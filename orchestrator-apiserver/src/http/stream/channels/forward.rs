@@ -66,7 +66,7 @@ async fn write<S>(
             return;
         }
     }
-    let _ = sink.send(Message::Close(None)).await;
+    let _ = sink.send(super::goodbye()).await;
     let _ = sink.close().await;
 }
 

@@ -10,8 +10,9 @@ pub(super) use tunnel::tunnel;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 /// The longest message taken from a client: kubectl sends at most 32 KiB at a time.
 const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
@@ -28,6 +29,11 @@ where
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
     WebSocketStream::from_raw_socket(connection, Role::Server, Some(config)).await
+}
+
+/// The goodbye after a session that went well; clients take one without a code for a failure.
+fn goodbye() -> Message {
+    Message::Close(Some(CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() }))
 }
 
 /// A message on a channel.

@@ -39,7 +39,7 @@ where
                 return;
             }
         }
-        let _ = sink.send(Message::Close(None)).await;
+        let _ = sink.send(super::goodbye()).await;
         let _ = sink.close().await;
     });
     let session = pin!(async { futures::join!(spdy::forward(far, ports), outward) });

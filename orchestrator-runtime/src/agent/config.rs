@@ -25,6 +25,8 @@ pub struct NodeConfig {
     pub volumes_root: PathBuf,
     /// The port at which it serves its API; 0 where the API server reaches it otherwise.
     pub port: u16,
+    /// The directory of the manifests of its static pods.
+    pub static_pods: Option<PathBuf>,
     /// How long its lease holds; it is renewed four times as often.
     pub lease: Duration,
 }
@@ -49,6 +51,7 @@ impl NodeConfig {
             capacity: capacity.map(|(name, amount)| (name.to_owned(), amount)).into(),
             volumes_root: volumes_root.into(),
             port: 0,
+            static_pods: None,
             lease: Duration::from_secs(40),
         }
     }
@@ -79,6 +82,13 @@ impl NodeConfig {
     #[must_use]
     pub fn capacity(mut self, resource: impl Into<String>, amount: impl Into<String>) -> Self {
         self.capacity.insert(resource.into(), amount.into());
+        self
+    }
+
+    /// Runs the pods of the manifests in this directory, whatever the API says.
+    #[must_use]
+    pub fn static_pods(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.static_pods = Some(directory.into());
         self
     }
 

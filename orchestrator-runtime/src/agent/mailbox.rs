@@ -26,6 +26,8 @@ pub(super) struct Mailbox {
 pub(super) struct Mail {
     /// The newest object.
     pub(super) pod: Option<Arc<Pod>>,
+    /// The newest mirror of a static pod, or that there is none.
+    pub(super) mirror: Option<Option<Arc<Pod>>>,
     /// Whether the object is gone.
     pub(super) gone: bool,
     /// Whether something that the pod refers to has changed.

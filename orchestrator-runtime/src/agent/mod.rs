@@ -21,6 +21,7 @@ mod context;
 mod dialer;
 mod heartbeat;
 mod mailbox;
+mod mirror;
 mod node;
 mod orphans;
 mod pods;
@@ -29,6 +30,7 @@ mod report;
 mod selector;
 mod sources;
 mod start;
+mod statics;
 mod stop;
 mod worker;
 
@@ -105,6 +107,13 @@ impl Agent {
         let pods = Pods::new(Arc::clone(&context));
         let (ready, ready_seen) = watch::channel(false);
         let mut tasks = Tasks::new();
+        if let Some(dir) = context.node.static_pods.clone() {
+            // Read before anything else, so that no mirror and no sandbox of theirs is an orphan.
+            let node = context.node.name.clone();
+            pods.statics(statics::read(&dir, &env, &node));
+            let follow = statics::run(dir, env.clone(), node, Arc::downgrade(&pods));
+            tasks.push(env.spawn("static pods", follow));
+        }
         tasks.push(env.spawn("runtime events", pump(Arc::clone(&context), Arc::downgrade(&pods))));
         let beat = heartbeat::run(Arc::clone(&context), feeds.1, ready);
         tasks.push(env.spawn("heartbeat", beat));

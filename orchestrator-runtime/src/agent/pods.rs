@@ -6,6 +6,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use orchestrator_client::KindExt;
 use orchestrator_core::controller::Change;
+use orchestrator_core::env::Tasks;
 use orchestrator_core::{Item, ObjectKey};
 use parking_lot::Mutex;
 
@@ -13,6 +14,7 @@ use super::Owned;
 use super::admission::Admission;
 use super::context::Context;
 use super::mailbox::Mailbox;
+use super::mirror;
 use super::node;
 use super::worker::{self, Worker};
 use crate::material::References;
@@ -24,6 +26,7 @@ pub(crate) struct Pods {
     context: Arc<Context>,
     admission: Admission,
     table: Mutex<BTreeMap<String, Entry>>,
+    tasks: Mutex<Tasks>,
 }
 
 /// One pod and its worker.
@@ -38,7 +41,12 @@ struct Entry {
 
 impl Pods {
     pub(super) fn new(context: Arc<Context>) -> Arc<Self> {
-        Arc::new(Self { context, admission: Admission::default(), table: Mutex::default() })
+        Arc::new(Self {
+            context,
+            admission: Admission::default(),
+            table: Mutex::default(),
+            tasks: Mutex::default(),
+        })
     }
 
     pub(super) fn context(&self) -> &Arc<Context> {
@@ -54,6 +62,10 @@ impl Pods {
             node == Some(self.context.node.name.as_str())
         };
         let new = new.filter(ours);
+        let mirrors = [&old, &new].into_iter().flatten().any(|pod| mirror::is_mirror(pod));
+        if mirrors {
+            return self.mirrored(&change.item().map(Item::key).unwrap_or_default(), new);
+        }
         if let Some(old) = old
             && new.as_ref().is_none_or(|new| new.uid() != old.uid())
         {
@@ -81,6 +93,43 @@ impl Pods {
         let rejection = self.admit(&pod).err();
         let entry = self.entry(pod, rejection, false);
         table.insert(entry.pod.uid().to_owned(), entry);
+    }
+
+    /// Takes a change of a mirror.
+    fn mirrored(self: &Arc<Self>, key: &ObjectKey, mirror: Option<Arc<Pod>>) {
+        let table = self.table.lock();
+        let mut statics = table.values().filter(|entry| mirror::is_static(&entry.pod));
+        match (statics.find(|entry| entry.key == *key), mirror) {
+            (Some(entry), mirror) => entry.mailbox.put(|mail| mail.mirror = Some(mirror)),
+            // The manifest was removed while no agent ran.
+            (None, Some(mirror)) => self.discard(mirror),
+            (None, None) => {}
+        }
+    }
+
+    fn discard(self: &Arc<Self>, mirror: Arc<Pod>) {
+        let context = Arc::clone(&self.context);
+        let task = self.context.env.spawn("mirror", async move {
+            if let Err(status) = mirror::remove(&context, &mirror).await {
+                tracing::warn!(pod = %mirror.key(), %status, "mirror not deleted");
+            }
+        });
+        self.tasks.lock().push(task);
+    }
+
+    /// Takes the static pods that are there now, by uid.
+    pub(super) fn statics(self: &Arc<Self>, mut found: BTreeMap<String, Arc<Pod>>) {
+        let mut table = self.table.lock();
+        for (uid, entry) in table.iter().filter(|(_, entry)| mirror::is_static(&entry.pod)) {
+            if found.remove(uid).is_none() {
+                entry.mailbox.put(|mail| mail.gone = true);
+            }
+        }
+        for (uid, pod) in found {
+            let rejection = self.admit(&pod).err();
+            let entry = self.entry(pod, rejection, false);
+            table.insert(uid, entry);
+        }
     }
 
     /// Takes a pod that only the runtime knows, to be ended.

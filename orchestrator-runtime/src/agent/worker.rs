@@ -13,6 +13,7 @@ use futures::future::{AbortHandle, abortable};
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use orchestrator_client::{KindExt, Patch};
 use orchestrator_core::Status;
 use orchestrator_core::env::Busy;
@@ -21,6 +22,7 @@ use orchestrator_core::runtime::{PodState, RuntimeExt};
 use super::actions::{self, Done, Job};
 use super::context::Context;
 use super::mailbox::{Mail, Mailbox};
+use super::mirror;
 use super::pods::Pods;
 use super::probes::{self, Probers};
 use super::report;
@@ -58,6 +60,8 @@ pub(super) struct Worker {
     mailbox: Arc<Mailbox>,
     pods: Weak<Pods>,
     pod: Arc<Pod>,
+    /// What the API has of a static pod.
+    mirror: Option<Arc<Pod>>,
     state: PodState,
     memory: Memory,
     jobs: FuturesUnordered<Job>,
@@ -91,6 +95,7 @@ impl Worker {
             mailbox,
             pods,
             pod: seed.pod,
+            mirror: None,
             memory,
             jobs: FuturesUnordered::new(),
             under_way: BTreeMap::new(),
@@ -119,6 +124,11 @@ impl Worker {
                 self.busy = None;
             }
             self.wait(wake_at).await;
+        }
+        if let Some(mirror) = self.mirror.take()
+            && let Err(status) = mirror::remove(&self.context, &mirror).await
+        {
+            tracing::warn!(pod = %mirror.key(), %status, "mirror not deleted");
         }
         let uid = self.pod.uid().to_owned();
         let pods = self.pods.clone();
@@ -154,7 +164,12 @@ impl Worker {
         {
             self.pod = pod;
         }
-        self.memory.gone |= mail.gone;
+        if let Some(mirror) = mail.mirror {
+            self.mirrored(mirror);
+        }
+        if mail.gone {
+            self.gone();
+        }
         for verdict in &mail.verdicts {
             probes::learn(&mut self.memory, &self.pod, verdict);
         }
@@ -163,6 +178,26 @@ impl Worker {
         }
         if mail.busy.is_some() {
             self.busy = mail.busy;
+        }
+    }
+
+    fn mirrored(&mut self, mirror: Option<Arc<Pod>>) {
+        // What the API says of the status is what the next one is compared with.
+        let status = mirror.as_ref().and_then(|mirror| mirror.status.clone());
+        self.pod = Arc::new(Pod { status, ..Pod::clone(&self.pod) });
+        self.mirror = mirror;
+    }
+
+    /// The object is gone, or the manifest of a static pod is: that one ends with grace.
+    fn gone(&mut self) {
+        self.memory.gone = true;
+        if mirror::is_static(&self.pod) && !self.pod.is_terminating() {
+            let mut pod = Pod::clone(&self.pod);
+            let spec = pod.spec.as_ref();
+            pod.metadata.deletion_timestamp = Some(Time(self.context.env.now()));
+            pod.metadata.deletion_grace_period_seconds =
+                spec.and_then(|spec| spec.termination_grace_period_seconds);
+            self.pod = Arc::new(pod);
         }
     }
 
@@ -409,23 +444,41 @@ impl Worker {
             if self.memory.gone {
                 return;
             }
-            let wanted = status(self.view(), &self.context.facts);
-            let Some(patch) = report::patch(&self.pod, &wanted) else { return };
-            let key = self.pod.key();
-            match self.context.pods().patch_status(&key, Patch::Merge(patch)).await {
-                Ok(written) => return self.newer(written),
-                Err(status) if status.is_not_found() => {
-                    self.memory.gone = true;
-                    return;
-                }
-                Err(status) if status.is_conflict() => {
-                    if let Err(status) = self.read_again().await {
-                        return self.report_later(&status);
-                    }
-                }
+            match self.try_report().await {
+                Ok(()) => return,
+                Err(status) if status.is_conflict() => {}
                 Err(status) => return self.report_later(&status),
             }
         }
+    }
+
+    async fn try_report(&mut self) -> Result<(), Status> {
+        let is_static = mirror::is_static(&self.pod);
+        if is_static {
+            let mirror = mirror::ensure(&self.context, &self.pod, self.mirror.take()).await?;
+            self.mirrored(Some(mirror));
+        }
+        let wanted = status(self.view(), &self.context.facts);
+        let present = self.mirror.as_ref().unwrap_or(&self.pod);
+        let Some(patch) = report::patch(present, &wanted) else { return Ok(()) };
+        let key = self.pod.key();
+        let written = self.context.pods().patch_status(&key, Patch::Merge(patch)).await;
+        match written {
+            Ok(written) if is_static => self.mirrored(Some(written)),
+            Ok(written) => self.newer(written),
+            // Without a mirror, a new one is made.
+            Err(status) if status.is_not_found() && is_static => {
+                self.mirrored(None);
+                return Err(Status::new(409, "Conflict", "the mirror is gone"));
+            }
+            Err(status) if status.is_not_found() => self.memory.gone = true,
+            Err(status) if status.is_conflict() => {
+                self.read_again().await?;
+                return Err(status);
+            }
+            Err(status) => return Err(status),
+        }
+        Ok(())
     }
 
     fn newer(&mut self, pod: Arc<Pod>) {
@@ -436,6 +489,7 @@ impl Worker {
 
     async fn read_again(&mut self) -> Result<(), Status> {
         match self.context.pods().find(&self.pod.key()).await? {
+            found if mirror::is_static(&self.pod) => self.mirrored(found),
             Some(pod) if pod.uid() == self.pod.uid() => self.newer(pod),
             _ => self.memory.gone = true,
         }

@@ -115,17 +115,18 @@ impl ProcessId {
     }
 }
 
-/// Ends every process that carries the id of `container`, also those that left its session.
-pub fn sweep(container: &str) {
+/// Ends every process that carries the id of `container`, also those that left its session; tells
+/// which, as their end comes a little later.
+pub fn sweep(container: &str) -> Vec<ProcessId> {
     let mark = format!("{CONTAINER_VARIABLE}={container}");
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    for pid in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()) {
-        if carries(pid, &mark)
-            && let Some(pid) = Pid::from_raw(pid)
-        {
-            let _ = rustix::process::kill_process(pid, Signal::KILL);
-        }
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let found: Vec<ProcessId> =
+        pids.filter(|pid| carries(*pid, &mark)).filter_map(ProcessId::of).collect();
+    for process in &found {
+        process.signal(Signal::KILL.as_raw());
     }
+    found
 }
 
 fn carries(pid: i32, mark: &str) -> bool {

@@ -17,6 +17,9 @@ use super::record::{self, ContainerRecord, ExitRecord};
 use crate::events::Events;
 use crate::raw::Watched;
 
+/// How often processes are looked for that are still there: one may have forked meanwhile.
+const SWEEPS: usize = 8;
+
 /// The longest termination message that is kept: the kubelet's limit.
 const MESSAGE_BYTES: usize = 4096;
 
@@ -83,8 +86,7 @@ impl Supervisor {
     pub(super) async fn run(mut self) {
         let ended = self.watch().await;
         self.process.kill_group();
-        let id = self.record.lock().id.clone();
-        child::sweep(&id);
+        self.sweep().await;
         let now = self.env.now();
         for (stream, bytes) in self.output.rest() {
             self.take(stream, bytes, now);
@@ -93,6 +95,22 @@ impl Supervisor {
             tracing::warn!(pod = %self.pod, %error, "log not finished");
         }
         self.finish(ended, now);
+    }
+
+    /// Ends whatever the main process has left behind, and waits for its end.
+    async fn sweep(&self) {
+        let id = self.record.lock().id.clone();
+        for _ in 0..SWEEPS {
+            let left = child::sweep(&id);
+            if left.is_empty() {
+                return;
+            }
+            for process in left {
+                if let Ok(pidfd) = process.pidfd() {
+                    pidfd.readable().await;
+                }
+            }
+        }
     }
 
     async fn watch(&mut self) -> Ended {

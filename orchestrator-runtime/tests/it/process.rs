@@ -56,6 +56,7 @@ fn start(plane: &Plane, dir: &TempDir) -> (Agent, Arc<ProcessRuntime>) {
     let config = ProcessConfig::new(dir.path().join("pods")).keep_on_drop();
     let runtime = Arc::new(ProcessRuntime::open(config, plane.env.clone()).unwrap());
     let node = NodeConfig::new("node-0", dir.path().join("volumes"));
+    let node = node.static_pods(dir.path().join("manifests"));
     let parts = Parts::new(&plane.informers, runtime.clone(), "node-0");
     (Agent::start(node, parts), runtime)
 }
@@ -234,4 +235,41 @@ async fn a_later_agent_goes_on_with_the_pods_of_an_earlier_one() {
     host.plane.delete::<Pod>("p", None).await;
     host.plane.until("p", |pod| pod.is_none()).await;
     drop(agent);
+}
+
+#[tokio::test]
+async fn a_static_pod_runs_as_long_as_its_manifest_is_there() {
+    let host = Host::new().await;
+    let manifest = |word: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: web}}\nspec: {{containers: \
+             [{{name: a, image: i, command: [sh, -c, 'echo {word}; exec sleep 100000']}}]}}\n"
+        )
+    };
+    let path = host.dir.path().join("manifests/web.yaml");
+    std::fs::write(&path, manifest("one")).unwrap();
+    host.reaches("web-node-0", "Running a=Running+").await;
+    let mirror = host.plane.get("web-node-0").await.unwrap();
+    assert!(
+        mirror.metadata.annotations.as_ref().unwrap().contains_key("kubernetes.io/config.mirror")
+    );
+    let runs = host.runtime.pods(None).await.unwrap();
+    assert_eq!(runs.len(), 1, "the mirror is not run");
+
+    host.plane.delete::<Pod>("web-node-0", Some(0)).await;
+    let uid = mirror.metadata.uid.clone();
+    let replaced = |pod: Option<&Pod>| {
+        pod.is_some_and(|pod| pod.metadata.uid != uid) && words(pod) == "Running a=Running+"
+    };
+    host.plane.until("web-node-0", replaced).await;
+    assert_eq!(host.runtime.pods(None).await.unwrap(), runs, "the pod itself goes on");
+
+    std::fs::write(&path, manifest("two")).unwrap();
+    let mirror = host.plane.get("web-node-0").await.unwrap().metadata.uid.clone();
+    let replaced = |pod: Option<&Pod>| {
+        pod.is_some_and(|pod| pod.metadata.uid != mirror) && words(pod) == "Running a=Running+"
+    };
+    host.plane.until("web-node-0", replaced).await;
+    std::fs::remove_file(&path).unwrap();
+    host.plane.until("web-node-0", |pod| pod.is_none()).await;
 }

@@ -13,6 +13,9 @@ use crate::ObjectKey;
 /// Labels by name.
 type Labels = BTreeMap<String, String>;
 
+/// A pod and the node that it was promised room on.
+type Promise = (Arc<PodInfo>, Arc<str>);
+
 /// Nodes, the pods on them and the pods that were promised a node.
 ///
 /// A clone shares everything and is frozen: a change of one copies what it touches, and only
@@ -40,7 +43,7 @@ pub struct Snapshot {
     /// How many nodes have an image, by its name.
     image_nodes: Arc<BTreeMap<String, usize>>,
     /// Pods that wait for room that others are leaving.
-    nominated: Arc<BTreeMap<PodId, (Arc<PodInfo>, Arc<str>)>>,
+    nominated: Arc<BTreeMap<PodId, Promise>>,
     /// The labels of namespaces.
     namespaces: Arc<BTreeMap<String, Labels>>,
     /// Pods that belong together.

@@ -91,6 +91,11 @@ impl Balancer {
         }
     }
 
+    /// Whether there is no endpoint.
+    pub fn is_empty(&self) -> bool {
+        self.state.lock().endpoints.is_empty()
+    }
+
     /// Whether `endpoint` may still be used.
     pub fn contains(&self, endpoint: SocketAddr) -> bool {
         self.state.lock().endpoints.contains(&endpoint)

@@ -9,9 +9,9 @@ mod listener;
 mod tcp;
 mod udp;
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::net::{IpAddr, Ipv4Addr};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -27,8 +27,9 @@ use tracing::{info, warn};
 use balancer::Balancer;
 use listener::{Listener, Shared};
 
-/// How many TCP connections the proxy carries at a time; each has two sockets and 32 KiB.
-const MAX_CONNECTIONS: usize = 16_384;
+/// How many TCP connections the proxy carries at a time unless told otherwise; each has two
+/// sockets and 32 KiB.
+const MAX_CONNECTIONS: usize = 4096;
 
 /// Where the proxy listens beside the services' own addresses.
 #[derive(Clone, Debug)]
@@ -36,11 +37,14 @@ const MAX_CONNECTIONS: usize = 16_384;
 pub struct UserspaceConfig {
     /// The addresses of the node on which node ports are served.
     pub node_addresses: Vec<IpAddr>,
+    /// How many TCP connections may be open at a time, over all services.
+    pub max_connections: usize,
 }
 
 impl Default for UserspaceConfig {
     fn default() -> Self {
-        Self { node_addresses: vec![Ipv4Addr::UNSPECIFIED.into()] }
+        let node_addresses = vec![Ipv4Addr::UNSPECIFIED.into()];
+        Self { node_addresses, max_connections: MAX_CONNECTIONS }
     }
 }
 
@@ -49,6 +53,13 @@ impl UserspaceConfig {
     #[must_use]
     pub fn node_addresses(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         self.node_addresses = addresses.into_iter().collect();
+        self
+    }
+
+    /// Carries at most so many TCP connections at a time; further ones wait.
+    #[must_use]
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections;
         self
     }
 }
@@ -82,12 +93,35 @@ impl UserspaceProxy {
     /// A proxy without routes.
     pub fn new(env: Env, config: UserspaceConfig) -> Self {
         Self {
+            limit: Arc::new(Semaphore::new(config.max_connections)),
             env,
             config,
-            limit: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             state: Mutex::default(),
             status: RwLock::default(),
         }
+    }
+}
+
+/// The addresses at which the proxy itself serves.
+///
+/// An endpoint among them would send traffic round in circles, until no socket is left.
+struct OwnAddresses(BTreeSet<SocketAddr>);
+
+impl OwnAddresses {
+    fn of(table: &RoutingTable, node_addresses: &[IpAddr]) -> Self {
+        let frontends = table.routes.values().flat_map(|route| route.frontends(node_addresses));
+        Self(frontends.map(|(frontend, _)| frontend.address).collect())
+    }
+
+    /// The endpoints that are elsewhere.
+    fn left_out_of(&self, endpoints: &[SocketAddr]) -> Vec<SocketAddr> {
+        let any = |endpoint: &SocketAddr| match endpoint.is_ipv4() {
+            true => SocketAddr::from((Ipv4Addr::UNSPECIFIED, endpoint.port())),
+            false => SocketAddr::from((Ipv6Addr::UNSPECIFIED, endpoint.port())),
+        };
+        let is_own =
+            |endpoint: &SocketAddr| self.0.contains(endpoint) || self.0.contains(&any(endpoint));
+        endpoints.iter().copied().filter(|endpoint| !is_own(endpoint)).collect()
     }
 }
 
@@ -103,6 +137,7 @@ impl State {
     ) -> BTreeMap<Frontend, Option<Arc<Balancer>>> {
         let mut before = std::mem::take(&mut self.balancers);
         let mut wanted = BTreeMap::new();
+        let own = OwnAddresses::of(table, node_addresses);
         for (name, route) in &table.routes {
             for (frontend, endpoints) in route.frontends(node_addresses) {
                 let Entry::Vacant(place) = wanted.entry(frontend) else {
@@ -113,10 +148,10 @@ impl State {
                 let balancer = self.balancers.entry(key).or_insert_with_key(|key| {
                     let known = before.remove(key);
                     let balancer = known.unwrap_or_else(|| Arc::new(Balancer::new(env.clone())));
-                    balancer.set(endpoints, route.affinity);
+                    balancer.set(&own.left_out_of(endpoints), route.affinity);
                     balancer
                 });
-                place.insert((!endpoints.is_empty()).then(|| Arc::clone(balancer)));
+                place.insert((!balancer.is_empty()).then(|| Arc::clone(balancer)));
             }
         }
         wanted

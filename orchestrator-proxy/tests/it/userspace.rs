@@ -100,6 +100,32 @@ async fn node_ports_serve_on_the_nodes_addresses_only() {
 }
 
 #[tokio::test]
+async fn a_service_that_is_its_own_endpoint_refuses() {
+    let proxy = proxy();
+    let (a, b) = ("127.96.251.7:18080", "127.96.251.8:18080");
+    let circle = table([("a", route(a, &[at(b)])), ("b", route(b, &[at(a)]))]);
+    proxy.apply(circle).await.unwrap();
+    assert!(TcpStream::connect(a).await.is_err());
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_for_their_turn() {
+    let env = Env::system();
+    let config = UserspaceConfig::default().max_connections(1);
+    let proxy = UserspaceProxy::new(env.clone(), config);
+    let (servers, _tasks) = servers(&env, 1).await;
+    let address = at("127.96.251.9:18080");
+    proxy.apply(table([("a", route("127.96.251.9:18080", &servers))])).await.unwrap();
+    let mut first = TcpStream::connect(address).await.unwrap();
+    first.read_u8().await.unwrap();
+    let mut second = TcpStream::connect(address).await.unwrap();
+    let early = tokio::time::timeout(Duration::from_millis(50), second.read_u8()).await;
+    assert!(early.is_err(), "the second waits while the first is open");
+    drop(first);
+    assert_eq!(second.read_u8().await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn a_protocol_that_is_not_carried_is_reported() {
     let proxy = proxy();
     let mut route = route("127.96.251.5:18080", &[at("127.0.0.1:1")]);

@@ -70,13 +70,13 @@ impl ClusterCache {
         let taken = pod.as_ref().and_then(|pod| place_of(pod)).or_else(|| {
             // An assumption holds until the API says otherwise.
             let pod = pod.as_ref().filter(|pod| same(pod) && !pod.is_finished())?;
-            let place = before.as_ref()?.place.clone()?;
-            pod.node_name().is_empty().then_some(place)
+            let assumed = before.as_ref().filter(|old| old.pod.node_name().is_empty())?;
+            pod.node_name().is_empty().then(|| assumed.place.clone())?
         });
         if let Some(old) = &before {
             if let Some(place) = &old.place {
                 self.snapshot.forget(&old.pod.id, place);
-                let stays = pod.as_ref().is_some_and(&same) && taken.is_some();
+                let stays = pod.as_ref().is_some_and(&same) && taken.as_ref() == Some(place);
                 change.left = (!stays).then(|| Arc::clone(&old.pod));
             }
             let replaced = !pod.as_ref().is_some_and(same);
@@ -157,7 +157,8 @@ fn place_of(pod: &PodInfo) -> Option<Arc<str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use proptest::prelude::*;
+    use serde_json::json;
 
     fn key() -> ObjectKey {
         ObjectKey::new("n", "p")
@@ -173,9 +174,13 @@ mod tests {
 
     fn cache() -> ClusterCache {
         let mut cache = ClusterCache::default();
-        let node: Value = json!({"metadata": {"name": "a"}});
-        cache.set_node("a", Some(Arc::new(serde_json::from_value(node).unwrap())));
+        cache.set_node("a", node_named("a"));
         cache
+    }
+
+    fn node_named(name: &str) -> Option<Arc<Node>> {
+        let node = json!({"metadata": {"name": name}});
+        Some(Arc::new(serde_json::from_value::<Node>(node).unwrap()))
     }
 
     fn on_a(cache: &ClusterCache) -> i64 {
@@ -216,5 +221,39 @@ mod tests {
         assert!(change.left.is_some() && change.gone.is_some() && change.waiting.is_some());
         assert_eq!(on_a(&cache), 0);
         assert!(cache.set_pod(&key(), None).gone.is_some());
+    }
+
+    /// A change of one of three pods: deleted, or with this uid, node and phase.
+    fn step() -> impl Strategy<Value = (u8, Option<(u8, u8, bool)>)> {
+        (0..3u8, prop::option::of((0..2u8, 0..3u8, any::<bool>())))
+    }
+
+    proptest! {
+        /// However the changes came, the nodes hold what the last state of each pod says.
+        #[test]
+        fn nodes_hold_what_the_newest_pods_say(steps in prop::collection::vec(step(), 1..40)) {
+            let mut cache = cache();
+            let mut newest: BTreeMap<u8, Option<Arc<Pod>>> = BTreeMap::new();
+            for (name, state) in steps {
+                let key = ObjectKey::new("n", name.to_string());
+                let object = state.and_then(|(uid, node, finished)| {
+                    let phase = if finished { "Succeeded" } else { "Running" };
+                    pod(&format!("{name}-{uid}"), ["", "a", "b"][usize::from(node)], phase)
+                });
+                let change = cache.set_pod(&key, object.clone());
+                if let Some(waiting) = change.waiting {
+                    cache.assume(&waiting, "a");
+                    cache.forget(&waiting);
+                }
+                newest.insert(name, object);
+            }
+            let on = |node: &str| {
+                let infos = newest.values().flatten().map(|pod| PodInfo::new(Arc::clone(pod)));
+                infos.filter(|pod| pod.node_name() == node && !pod.is_finished()).count() as i64
+            };
+            prop_assert_eq!(on_a(&cache), on("a"));
+            cache.set_node("b", node_named("b"));
+            prop_assert_eq!(cache.snapshot().node("b").unwrap().requested.pods, on("b"));
+        }
     }
 }

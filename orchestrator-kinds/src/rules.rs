@@ -83,6 +83,11 @@ pub trait Rules: std::fmt::Debug + Send + Sync + 'static {
         true
     }
 
+    /// Whether objects have names; questions that are only answered have none.
+    fn has_name(&self) -> bool {
+        true
+    }
+
     /// Whether the server counts changes of the object in its generation.
     fn has_generation(&self) -> bool {
         true
@@ -138,7 +143,9 @@ impl<R: Rules> Strategy for Checked<R> {
         let mut errors = FieldErrors::new();
         let (rules, errors_) = (&self.rules, &mut errors);
         let Some(old) = old else {
-            meta::check(new, self.namespaced, rules.names(), errors_);
+            if rules.has_name() {
+                meta::check(new, self.namespaced, rules.names(), errors_);
+            }
             rules.validate(new, change, errors_);
             return errors;
         };

@@ -5,14 +5,26 @@ use std::sync::Arc;
 use orchestrator_core::resource::{Scope, Strategy};
 
 use super::facts::Facts;
-use crate::kinds::{apps, autoscaling, batch, core, discovery, networking, policy, rbac};
+use crate::kinds::{
+    admissionregistration, apiextensions, apiregistration, apps, authorization, autoscaling, batch,
+    certificates, coordination, core, discovery, flowcontrol, networking, node, policy, rbac,
+    resource, scheduling, storage,
+};
 use crate::rules::{Checked, Rules};
 
-/// A kind without rules of its own.
+/// A kind that is answered and not stored: it has neither a name nor rules of its own.
 #[derive(Debug)]
 struct Plain;
 
-impl Rules for Plain {}
+impl Rules for Plain {
+    fn has_name(&self) -> bool {
+        false
+    }
+
+    fn has_generation(&self) -> bool {
+        false
+    }
+}
 
 /// The strategy of a kind.
 pub(super) fn of(facts: &Facts) -> Arc<dyn Strategy> {
@@ -22,14 +34,29 @@ pub(super) fn of(facts: &Facts) -> Arc<dyn Strategy> {
         ("", _, plural) => of_core(plural, with),
         ("apps", _, plural) => of_apps(plural, with),
         ("events.k8s.io", _, _) => with.rules(core::event::Event),
+        ("admissionregistration.k8s.io", _, plural) => of_admission(plural, with),
+        ("apiextensions.k8s.io", _, _) => {
+            with.rules(apiextensions::customresourcedefinition::CustomResourceDefinition)
+        }
+        ("apiregistration.k8s.io", _, _) => with.rules(apiregistration::apiservice::ApiService),
+        ("authorization.k8s.io", _, plural) => of_authorization(plural, with),
         ("autoscaling", "v1", _) => with.rules(autoscaling::horizontalpodautoscaler::V1),
         ("autoscaling", _, _) => with.rules(autoscaling::horizontalpodautoscaler::V2),
         ("batch", _, "jobs") => with.rules(batch::job::Job),
         ("batch", _, _) => with.rules(batch::cronjob::CronJob),
+        ("certificates.k8s.io", _, _) => {
+            with.rules(certificates::certificatesigningrequest::CertificateSigningRequest)
+        }
+        ("coordination.k8s.io", _, _) => with.rules(coordination::lease::Lease),
         ("discovery.k8s.io", _, _) => with.rules(discovery::endpointslice::EndpointSlice),
+        ("flowcontrol.apiserver.k8s.io", _, plural) => of_flowcontrol(plural, with),
         ("networking.k8s.io", _, plural) => of_networking(plural, with),
+        ("node.k8s.io", _, _) => with.rules(node::runtimeclass::RuntimeClass),
         ("policy", _, _) => with.rules(policy::poddisruptionbudget::PodDisruptionBudget),
         ("rbac.authorization.k8s.io", _, plural) => of_rbac(plural, with),
+        ("resource.k8s.io", _, plural) => of_resource(plural, with),
+        ("scheduling.k8s.io", _, _) => with.rules(scheduling::priorityclass::PriorityClass),
+        ("storage.k8s.io", _, plural) => of_storage(plural, with),
         _ => with.rules(Plain),
     }
 }
@@ -94,5 +121,54 @@ fn of_rbac(plural: &str, with: With) -> Arc<dyn Strategy> {
     match plural {
         "clusterroles" | "roles" => with.rules(rbac::role::Role { cluster }),
         _ => with.rules(rbac::binding::Binding { cluster }),
+    }
+}
+
+fn of_admission(plural: &str, with: With) -> Arc<dyn Strategy> {
+    use admissionregistration::{policy, policybinding, webhookconfiguration};
+    let mutating = plural.starts_with("mutating");
+    if plural.ends_with("webhookconfigurations") {
+        with.rules(webhookconfiguration::WebhookConfiguration { mutating })
+    } else if plural.ends_with("bindings") {
+        with.rules(policybinding::PolicyBinding { mutating })
+    } else {
+        with.rules(policy::AdmissionPolicy { mutating })
+    }
+}
+
+fn of_authorization(plural: &str, with: With) -> Arc<dyn Strategy> {
+    match plural {
+        "selfsubjectrulesreviews" => with.rules(Plain),
+        _ => {
+            let of_self = plural.starts_with("self");
+            with.rules(authorization::accessreview::AccessReview { of_self })
+        }
+    }
+}
+
+fn of_flowcontrol(plural: &str, with: With) -> Arc<dyn Strategy> {
+    match plural {
+        "flowschemas" => with.rules(flowcontrol::flowschema::FlowSchema),
+        _ => with.rules(flowcontrol::prioritylevelconfiguration::PriorityLevelConfiguration),
+    }
+}
+
+fn of_resource(plural: &str, with: With) -> Arc<dyn Strategy> {
+    match plural {
+        "deviceclasses" => with.rules(resource::deviceclass::DeviceClass),
+        "resourceclaims" => with.rules(resource::resourceclaim::ResourceClaim),
+        "resourceclaimtemplates" => with.rules(resource::resourceclaim::ResourceClaimTemplate),
+        _ => with.rules(resource::resourceslice::ResourceSlice),
+    }
+}
+
+fn of_storage(plural: &str, with: With) -> Arc<dyn Strategy> {
+    match plural {
+        "csidrivers" => with.rules(storage::csidriver::CsiDriver),
+        "csinodes" => with.rules(storage::csinode::CsiNode),
+        "csistoragecapacities" => with.rules(storage::csistoragecapacity::CsiStorageCapacity),
+        "storageclasses" => with.rules(storage::storageclass::StorageClass),
+        "volumeattachments" => with.rules(storage::volumeattachment::VolumeAttachment),
+        _ => with.rules(storage::volumeattributesclass::VolumeAttributesClass),
     }
 }

@@ -37,7 +37,7 @@ use crate::report::Report;
 pub use container::check_images;
 pub use node_selector::{check_node_selector, check_node_selector_term};
 pub use requirements::check_requirements;
-pub use sources::{SourceNames, check_source};
+pub use sources::{SourceNames, check_driver_name, check_source};
 pub use tolerations::{check_taint_effect, check_tolerations};
 pub use volume_files::{check_field_reference, check_resource_reference};
 

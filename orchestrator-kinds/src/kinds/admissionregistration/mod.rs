@@ -1,0 +1,6 @@
+//! The group `admissionregistration.k8s.io`: who else has a say in what is admitted.
+
+mod matching;
+pub mod policy;
+pub mod policybinding;
+pub mod webhookconfiguration;

@@ -1,0 +1,3 @@
+//! The group `apiextensions.k8s.io`: kinds that are made at run time.
+
+pub mod customresourcedefinition;

@@ -1,0 +1,3 @@
+//! The group `certificates.k8s.io`: certificates on request.
+
+pub mod certificatesigningrequest;

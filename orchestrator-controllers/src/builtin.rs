@@ -6,7 +6,9 @@ use orchestrator_core::controller::Controller;
 
 use crate::ControllerDeps;
 use crate::cronjob::CronJobController;
+use crate::daemonset::DaemonSetController;
 use crate::deployment::DeploymentController;
+use crate::disruption::DisruptionController;
 use crate::endpoints::EndpointsController;
 use crate::endpointslice::EndpointSliceController;
 use crate::garbage::GarbageCollector;
@@ -19,6 +21,7 @@ use crate::podgc::PodGarbageCollector;
 use crate::replicaset::ReplicaSetController;
 use crate::rootca::RootCaController;
 use crate::serviceaccount::ServiceAccountController;
+use crate::statefulset::StatefulSetController;
 use crate::tainteviction::TaintEvictionController;
 use crate::ttl::TtlController;
 
@@ -56,6 +59,10 @@ const ENDPOINTS: (&str, &str, &str) = ("", "v1", "endpoints");
 const SLICES: (&str, &str, &str) = ("discovery.k8s.io", "v1", "endpointslices");
 const REPLICASETS: (&str, &str, &str) = ("apps", "v1", "replicasets");
 
+const REVISIONS: (&str, &str, &str) = ("apps", "v1", "controllerrevisions");
+const DEPLOYMENTS: (&str, &str, &str) = ("apps", "v1", "deployments");
+const STATEFULSETS: (&str, &str, &str) = ("apps", "v1", "statefulsets");
+const BUDGETS: (&str, &str, &str) = ("policy", "v1", "poddisruptionbudgets");
 const JOBS: (&str, &str, &str) = ("batch", "v1", "jobs");
 
 /// The controllers in the order in which they start.
@@ -72,7 +79,7 @@ const MAKERS: &[Maker] = &[
     },
     Maker { needs: &[PODS, REPLICASETS], make: |deps| Arc::new(ReplicaSetController::new(deps)) },
     Maker {
-        needs: &[PODS, REPLICASETS, ("apps", "v1", "deployments")],
+        needs: &[PODS, REPLICASETS, DEPLOYMENTS],
         make: |deps| Arc::new(DeploymentController::new(deps)),
     },
     Maker {
@@ -99,5 +106,17 @@ const MAKERS: &[Maker] = &[
     Maker {
         needs: &[JOBS, ("batch", "v1", "cronjobs")],
         make: |deps| Arc::new(CronJobController::new(deps)),
+    },
+    Maker {
+        needs: &[PODS, NODES, REVISIONS, ("apps", "v1", "daemonsets")],
+        make: |deps| Arc::new(DaemonSetController::new(deps)),
+    },
+    Maker {
+        needs: &[PODS, REVISIONS, STATEFULSETS, ("", "v1", "persistentvolumeclaims")],
+        make: |deps| Arc::new(StatefulSetController::new(deps)),
+    },
+    Maker {
+        needs: &[PODS, REPLICASETS, DEPLOYMENTS, STATEFULSETS, BUDGETS],
+        make: |deps| Arc::new(DisruptionController::new(deps)),
     },
 ];

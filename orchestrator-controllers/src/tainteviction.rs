@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::clock;
 use crate::deps::ControllerDeps;
+use crate::workload::placement::{taints, tolerates};
 use crate::workload::pods::{INDEX_NODE, is_finished, node, node_name};
 
 /// Evicts pods from tainted nodes; its keys are pods.
@@ -84,21 +85,6 @@ fn stay(taints: &[Taint], tolerations: &[Toleration]) -> Stay {
         };
     }
     stay
-}
-
-fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let (effect, key) = (text(&toleration.effect), text(&toleration.key));
-    let values = match toleration.operator.as_deref() {
-        Some("Exists") => true,
-        None | Some("" | "Equal") => text(&toleration.value) == text(&taint.value),
-        _ => false,
-    };
-    values && (effect.is_empty() || effect == taint.effect) && (key.is_empty() || key == taint.key)
-}
-
-fn taints(node: &Node) -> &[Taint] {
-    node.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default()
 }
 
 /// The pods of a node whose taints have changed.

@@ -44,8 +44,8 @@ fn wanted(node: &Node, unschedulable: bool) -> Vec<(&'static str, &'static str)>
     let mut taints = match readiness(node) {
         "True" => Vec::new(),
         "False" => vec![(NOT_READY, "NoSchedule"), (NOT_READY, "NoExecute")],
-        // A node that never spoke is not unreachable: it is not there yet.
-        _ if condition(node, "Ready").is_none() => vec![(NOT_READY, "NoSchedule")],
+        // Nothing is known of a node that never spoke, until its silence has lasted too long.
+        _ if condition(node, "Ready").is_none() => Vec::new(),
         _ => vec![(UNREACHABLE, "NoSchedule"), (UNREACHABLE, "NoExecute")],
     };
     let is_true = |r#type: &str| condition(node, r#type).is_some_and(|c| c.status == "True");
@@ -100,7 +100,8 @@ mod tests {
                 taints(&[other, not_ready[1].clone()]),
                 Some("a:NoExecute unreachable:NoSchedule unreachable:NoExecute"),
             ),
-            ("", json!({}), Some("not-ready:NoSchedule")),
+            ("", json!({}), None),
+            ("", taints(&not_ready[..1]), Some("")),
             ("Ready=True DiskPressure=True", json!({}), Some("disk-pressure:NoSchedule")),
             ("Ready=True", json!({"unschedulable": true}), Some("unschedulable:NoSchedule")),
         ];

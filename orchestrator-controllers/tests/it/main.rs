@@ -1,7 +1,9 @@
 //! The controllers against a real API server in this process, in virtual time.
 
 mod cronjob;
+mod daemonset;
 mod deployment;
+mod disruption;
 mod garbage;
 mod job;
 mod leader;
@@ -11,3 +13,4 @@ mod node;
 mod plane;
 mod replicaset;
 mod service;
+mod statefulset;

@@ -24,6 +24,8 @@ pub struct NodeInfo {
     pub scoring_requested: Resources,
     /// The pods here, bound or assumed, in the order in which they came.
     pub pods: Vec<Arc<PodInfo>>,
+    /// Those of the pods that want something of the pods around them.
+    pub pods_with_affinity: Vec<Arc<PodInfo>>,
     /// The sizes of the images here, by each of their names.
     pub images: BTreeMap<String, i64>,
 }
@@ -38,6 +40,7 @@ impl NodeInfo {
             requested: Resources::default(),
             scoring_requested: Resources::default(),
             pods: Vec::new(),
+            pods_with_affinity: Vec::new(),
             images: images(&node),
             node,
         }
@@ -49,6 +52,7 @@ impl NodeInfo {
         self.requested = earlier.requested.clone();
         self.scoring_requested = earlier.scoring_requested.clone();
         self.pods = earlier.pods.clone();
+        self.pods_with_affinity = earlier.pods_with_affinity.clone();
         self
     }
 
@@ -57,6 +61,9 @@ impl NodeInfo {
         self.requested.add(&pod.requests);
         self.requested.pods += 1;
         self.scoring_requested.add(&pod.scoring_requests);
+        if pod.affinity.is_some() {
+            self.pods_with_affinity.push(Arc::clone(&pod));
+        }
         self.pods.push(pod);
     }
 
@@ -64,6 +71,9 @@ impl NodeInfo {
     pub fn remove(&mut self, id: &PodId) -> Option<Arc<PodInfo>> {
         let index = self.pods.iter().position(|pod| pod.id == *id)?;
         let pod = self.pods.remove(index);
+        if pod.affinity.is_some() {
+            self.pods_with_affinity.retain(|other| other.id != pod.id);
+        }
         self.requested.subtract(&pod.requests);
         self.requested.pods -= 1;
         self.scoring_requested.subtract(&pod.scoring_requests);

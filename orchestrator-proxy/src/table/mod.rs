@@ -1,7 +1,7 @@
 //! Services and EndpointSlices to the routing table of one node, as a pure function.
 //!
 //! Each service port becomes a route. Which of its endpoints take traffic depends on their
-//! conditions, on the service's traffic policies and on where the node is; see [`choose`].
+//! conditions, on the service's traffic policies and on where the node is.
 
 mod choose;
 mod endpoints;

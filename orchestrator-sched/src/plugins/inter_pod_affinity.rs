@@ -79,10 +79,13 @@ impl<'a> Counts<'a> {
     }
 }
 
-/// The pods with their nodes.
-fn pods(snapshot: &Snapshot) -> impl Iterator<Item = (&NodeInfo, &PodInfo)> {
-    let nodes = snapshot.nodes().iter();
-    nodes.flat_map(|node| node.pods.iter().map(move |pod| (&**node, &**pod)))
+/// The pods that matter, with their nodes: all, or those that have wishes, where the new pod has
+/// none.
+fn pods(snapshot: &Snapshot, all: bool) -> impl Iterator<Item = (&NodeInfo, &PodInfo)> {
+    snapshot.nodes().iter().flat_map(move |node| {
+        let pods = if all { &node.pods } else { &node.pods_with_affinity };
+        pods.iter().map(|pod| (&**node, &**pod))
+    })
 }
 
 impl Plugin for InterPodAffinity {
@@ -108,7 +111,7 @@ struct Near<'a> {
 impl<'a> Near<'a> {
     fn count(pod: &PodInfo, own: Option<&'a PodAffinity>, snapshot: &'a Snapshot) -> Self {
         let [mut wanted, mut unwanted, mut unwilling] = <[Counts<'a>; 3]>::default();
-        for (node, other) in pods(snapshot) {
+        for (node, other) in pods(snapshot, own.is_some()) {
             for term in other.affinity.iter().flat_map(|affinity| &affinity.anti_required) {
                 if term.matches(pod, snapshot) {
                     unwilling.add(&term.topology_key, node, 1);
@@ -198,7 +201,7 @@ impl ScorePlugin for InterPodAffinity {
             return Score::skip();
         }
         let mut sums = Counts::default();
-        for (node, other) in pods(snapshot) {
+        for (node, other) in pods(snapshot, own.is_some()) {
             if let Some(own) = own {
                 add(&mut sums, &own.preferred, other, node, snapshot, 1);
                 add(&mut sums, &own.anti_preferred, other, node, snapshot, -1);

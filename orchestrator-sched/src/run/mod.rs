@@ -1,6 +1,6 @@
 //! Runs schedulers: informers feed an [`Engine`], its attempts become writes.
 //!
-//! One task owns the engine. It takes changes from the [inbox](inbox), tries one pod at a time,
+//! One task owns the engine. It takes changes from an inbox, tries one pod at a time,
 //! and lets bindings run beside it; a pod is assumed on its node while it is being bound, so the
 //! next decision knows of it. Nothing is polled: the loop sleeps until a change, the end of a
 //! binding or a timer.

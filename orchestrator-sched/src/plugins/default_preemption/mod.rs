@@ -1,7 +1,7 @@
 //! DefaultPreemption: pods of lower priority leave a node so that the pod has room.
 //!
-//! For each node that others' leaving could help, the smallest set of [victims](victims) is
-//! found by trying it out on a changed snapshot; then the node is [chosen](choose) where least
+//! For each node that others' leaving could help, the smallest set of victims is
+//! found by trying it out on a changed snapshot; then the node is chosen where least
 //! is lost.
 
 mod choose;

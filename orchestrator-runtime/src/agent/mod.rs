@@ -26,7 +26,6 @@ mod node;
 mod orphans;
 mod pods;
 mod probes;
-mod report;
 mod selector;
 mod sources;
 mod start;

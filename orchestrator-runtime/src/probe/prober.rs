@@ -23,6 +23,9 @@ pub struct Verdict {
     pub holds: bool,
 }
 
+/// Takes each answer that is no success, in words for people.
+pub type Complain = Arc<dyn Fn(Kind, &Outcome) + Send + Sync>;
+
 /// What a prober does.
 #[derive(Clone)]
 pub struct ProberSpec {
@@ -37,7 +40,7 @@ pub struct ProberSpec {
     /// Whom it tells.
     pub tell: Arc<dyn Fn(Verdict) + Send + Sync>,
     /// Whom it tells of each failure, in words.
-    pub complain: Arc<dyn Fn(Kind, &Outcome) + Send + Sync>,
+    pub complain: Complain,
 }
 
 /// A running prober; dropping it ends it.

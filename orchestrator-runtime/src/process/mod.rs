@@ -17,6 +17,7 @@
 //! the container's id in its environment, so that nothing survives its container.
 
 mod child;
+mod config;
 mod container;
 mod log;
 mod output;
@@ -28,7 +29,8 @@ mod runtime;
 mod session;
 mod supervise;
 
-pub use runtime::{ProcessConfig, ProcessRuntime};
+pub use config::ProcessConfig;
+pub use runtime::ProcessRuntime;
 
 #[cfg(test)]
 mod tests;

@@ -6,14 +6,16 @@
 //! from [`Env`](orchestrator_core::Env), so a run under a paused clock takes no time and repeats
 //! exactly. [`SimulatedNodes`] puts thousands of such nodes into one process.
 
+mod config;
 mod container;
 mod nodes;
 mod runtime;
 mod stages;
 mod wheel;
 
+pub use config::SimulatedConfig;
 pub use nodes::{SimulatedNodes, SimulatedNodesConfig};
-pub use runtime::{SimulatedConfig, SimulatedRuntime};
+pub use runtime::SimulatedRuntime;
 pub use stages::{ANNOTATION_DOMAIN, Rule, Span, Stages, StagesError};
 pub use wheel::Wheel;
 

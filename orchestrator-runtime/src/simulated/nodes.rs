@@ -10,7 +10,8 @@ use orchestrator_core::controller::Change;
 use orchestrator_core::node::NodeApi;
 use parking_lot::RwLock;
 
-use super::runtime::{SimulatedConfig, SimulatedRuntime, node_range};
+use super::config::{SimulatedConfig, node_range};
+use super::runtime::SimulatedRuntime;
 use super::stages::Rule;
 use super::wheel::Wheel;
 use crate::agent::{Agent, NodeConfig, Parts};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -19,35 +19,12 @@ use orchestrator_core::runtime::{
 };
 use parking_lot::Mutex;
 
+use super::config::SimulatedConfig;
 use super::container::{Container, End};
 use super::stages::{Rule, Stages};
 use super::wheel::Wheel;
-use crate::address::{AddressRange, Addresses};
+use crate::address::Addresses;
 use crate::events::Events;
-
-/// How a [`SimulatedRuntime`] is made.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct SimulatedConfig {
-    /// The addresses of its pods.
-    pub range: AddressRange,
-    /// What containers do whose pods declare nothing; the first rule that matches holds.
-    pub rules: Arc<[Rule]>,
-}
-
-impl SimulatedConfig {
-    /// Pods with addresses from `range`, without rules.
-    pub fn new(range: AddressRange) -> Self {
-        Self { range, rules: Arc::default() }
-    }
-
-    /// Lets rules say what containers do.
-    #[must_use]
-    pub fn rules(mut self, rules: impl Into<Arc<[Rule]>>) -> Self {
-        self.rules = rules.into();
-        self
-    }
-}
 
 /// Containers that exist only in their states.
 pub struct SimulatedRuntime {
@@ -413,11 +390,4 @@ impl Runtime for SimulatedRuntime {
     fn events(&self) -> BoxStream<'static, RuntimeEvent> {
         self.inner.events.subscribe()
     }
-}
-
-/// The range that the pods of the `index`th simulated node get: a /24 of 10.0.0.0/8 each.
-pub(super) fn node_range(index: u32) -> AddressRange {
-    let all: AddressRange = "10.0.0.0/8".parse().expect("a valid range");
-    debug_assert_eq!(all.network(), Ipv4Addr::new(10, 0, 0, 0));
-    all.block(24, index)
 }

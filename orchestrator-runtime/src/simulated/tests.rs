@@ -10,7 +10,7 @@ use orchestrator_core::runtime::{
 };
 use orchestrator_testkit::runtime::{Program, Subject, conformance};
 
-use super::runtime::node_range;
+use super::config::node_range;
 use super::{SimulatedConfig, SimulatedRuntime, Wheel};
 
 struct Simulation;

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 
 use orchestrator_core::object::Object;
 use orchestrator_core::resource::split_api_version;
+use orchestrator_core::service::ResponseBody;
 use orchestrator_core::{ApiRequest, ApiService, Json, Status, UserInfo, Verb};
 use serde_json::json;
 
@@ -54,9 +55,11 @@ async fn make(server: &ApiServer, object: Object) -> Result<(), Status> {
         return Ok(());
     }
     let gvr = resource.def.gvr.clone();
-    let request = ApiRequest::new(Verb::Create, gvr, UserInfo::system("apiserver"))
-        .namespace(namespace)
-        .body(object);
+    let status = object.get("status").is_some() && resource.def.subresource("status").is_some();
+    let later = status.then(|| dated(object.clone(), &server.env.now_rfc3339()));
+    let user = UserInfo::system("apiserver");
+    let request =
+        ApiRequest::new(Verb::Create, gvr.clone(), user.clone()).namespace(namespace).body(object);
     match server.call(request).await {
         // Another server on the same store came first.
         Err(status) if status.is_already_exists() => Ok(()),
@@ -65,14 +68,36 @@ async fn make(server: &ApiServer, object: Object) -> Result<(), Status> {
             tracing::warn!(%key, error = %status, "object of every cluster refused");
             Ok(())
         }
-        result => result.map(drop),
+        result => {
+            let made = result?.body;
+            let (Some(mut object), ResponseBody::Object { item, .. }) = (later, made) else {
+                return Ok(());
+            };
+            // A create takes no status.
+            object.set_meta("resourceVersion", item.revision().to_string());
+            let update = ApiRequest::new(Verb::Update, gvr, user).object(&key);
+            server.call(update.subresource("status").body(object)).await.map(drop)
+        }
     }
+}
+
+/// The object with its conditions as of `now`.
+fn dated(mut object: Object, now: &str) -> Object {
+    let conditions = object.map_mut("status").get_mut("conditions").and_then(Json::as_array_mut);
+    for condition in conditions.into_iter().flatten().filter_map(Json::as_object_mut) {
+        condition.insert("lastTransitionTime".into(), Json::from(now));
+    }
+    object
 }
 
 fn service_range(server: &ApiServer) -> Object {
     let mut range = Object::new("networking.k8s.io/v1", "ServiceCIDR");
     range.set_meta("name", "kubernetes");
     range.set("spec", json!({"cidrs": [server.network.service_cidr]}));
+    range.set_meta("finalizers", json!(["networking.k8s.io/service-cidr-finalizer"]));
+    let ready = json!({"type": "Ready", "status": "True", "reason": "",
+        "message": "Kubernetes Service CIDR is ready"});
+    range.set("status", json!({"conditions": [ready]}));
     range
 }
 

@@ -3,6 +3,7 @@
 
 mod authorize;
 mod cx;
+mod deprecated;
 mod route;
 
 pub(crate) use cx::Cx;
@@ -26,6 +27,7 @@ pub(crate) async fn run(
     }
     let body = mem::take(&mut request.body);
     let cx = Cx::new(server, resource, request);
+    deprecated::warn(&cx);
     let body = if !cx.request.subresource.is_empty() {
         subresource::answer(&cx, body).await?
     } else if let Some(review) = reviews::find(&cx) {

@@ -42,7 +42,7 @@ pub struct Resource {
     pub def: Arc<ResourceDef>,
     /// Group and plural, for messages.
     pub group_resource: GroupResource,
-    /// Group and kind, for messages.
+    /// Group and kind, for messages about fields: the group is that of the stored form.
     pub group_kind: GroupKind,
     /// `group/version`.
     pub api_version: String,
@@ -124,7 +124,7 @@ impl Resource {
     fn new(def: ResourceDef) -> Self {
         Self {
             group_resource: def.gvr.group_resource(),
-            group_kind: def.gvk().group_kind(),
+            group_kind: GroupKind::new(def.storage.group.clone(), def.kind.clone()),
             api_version: def.api_version(),
             prefix: def.key_prefix(),
             def: Arc::new(def),

@@ -9,6 +9,7 @@ use orchestrator_core::value::Item;
 use orchestrator_core::{GroupResource, Json, Status};
 use serde_json::json;
 
+use super::garbage::Dependents;
 use super::removal::{self, Step};
 use super::{admit, options, rules};
 use crate::pipeline::Cx;
@@ -28,8 +29,22 @@ pub(crate) enum Removed {
 /// Deletes the object that the request names.
 pub(crate) async fn answer(cx: &Cx<'_>, _body: Body) -> Result<ResponseBody, Status> {
     options::check_delete(&cx.request.options)?;
+    warn(cx);
     let removed = remove(cx, &cx.request.namespace, &cx.request.name).await?;
     Ok(respond(cx, removed))
+}
+
+/// Tells of what a deletion without further words leaves behind.
+fn warn(cx: &Cx<'_>) {
+    let options = &cx.request.options;
+    let silent = options.orphan_dependents.is_none() && options.propagation_policy.is_empty();
+    if silent && cx.resource.def.kind == "Job" && cx.resource.def.gvr.group == "batch" {
+        cx.warn(
+            "child pods are preserved by default when jobs are deleted; set \
+             propagationPolicy=Background to remove them or set propagationPolicy=Orphan to \
+             suppress this warning",
+        );
+    }
 }
 
 fn respond(cx: &Cx<'_>, removed: Removed) -> ResponseBody {
@@ -86,7 +101,12 @@ async fn attempt(cx: &Cx<'_>, stored: Stored, name: &str) -> Result<Attempt, Sta
     check_preconditions(cx, &item, name)?;
     admit::delete(cx, &old).await?;
     let default_grace = cx.resource.def.strategy.grace_period_seconds(&old);
-    let dependents = rules::has_dependents(&cx.resource.group_resource);
+    let resource = &cx.resource.group_resource;
+    let dependents = match (rules::has_dependents(resource), rules::orphans_dependents(resource)) {
+        (false, _) => Dependents::None,
+        (true, false) => Dependents::Deleted,
+        (true, true) => Dependents::Orphaned,
+    };
     let step = removal::plan(
         &old,
         default_grace,

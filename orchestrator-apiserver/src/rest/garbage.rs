@@ -9,10 +9,28 @@ const ORPHAN: &str = "orphan";
 /// The finalizer that deletes dependents before their owner.
 const FOREGROUND: &str = "foregroundDeletion";
 
+/// What becomes of dependents when neither the deletion nor the object says anything about them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dependents {
+    /// There are none.
+    None,
+    /// They are deleted after their owner.
+    Deleted,
+    /// They stay.
+    Orphaned,
+}
+
 /// The finalizers that the object shall have under these options; `None` where it has them.
-pub(crate) fn finalizers(object: &Object, options: &Options) -> Option<Vec<String>> {
+pub(crate) fn finalizers(
+    object: &Object,
+    options: &Options,
+    dependents: Dependents,
+) -> Option<Vec<String>> {
+    if dependents == Dependents::None {
+        return None;
+    }
     let has = |name: &str| object.finalizers().any(|finalizer| finalizer == name);
-    let orphan = should_orphan(object, options);
+    let orphan = should_orphan(object, options, dependents);
     let foreground = should_delete_first(object, options);
     if has(ORPHAN) == orphan && has(FOREGROUND) == foreground {
         return None;
@@ -24,10 +42,13 @@ pub(crate) fn finalizers(object: &Object, options: &Options) -> Option<Vec<Strin
     Some(all)
 }
 
-fn should_orphan(object: &Object, options: &Options) -> bool {
+fn should_orphan(object: &Object, options: &Options, dependents: Dependents) -> bool {
     match (options.orphan_dependents, options.propagation_policy.as_str()) {
         (Some(orphan), _) => orphan,
-        (None, "") => first_policy(object) == Some(ORPHAN),
+        (None, "") => match first_policy(object) {
+            Some(policy) => policy == ORPHAN,
+            None => dependents == Dependents::Orphaned,
+        },
         (None, policy) => policy == "Orphan",
     }
 }
@@ -59,7 +80,8 @@ mod tests {
             ..Options::default()
         };
         let wanted = wanted.map(|all| all.iter().map(|name| (*name).to_owned()).collect());
-        assert_eq!(finalizers(&object, &options), wanted, "{held:?} {policy} {orphan:?}");
+        let made = finalizers(&object, &options, Dependents::Deleted);
+        assert_eq!(made, wanted, "{held:?} {policy} {orphan:?}");
     }
 
     #[test]
@@ -73,5 +95,17 @@ mod tests {
         check(&["orphan"], "", None, None);
         check(&["foregroundDeletion"], "Background", None, Some(&[]));
         check(&["orphan"], "Foreground", None, Some(&["foregroundDeletion"]));
+    }
+
+    #[test]
+    fn a_kind_that_keeps_its_dependents_does_so_unless_told_otherwise() {
+        let object = Object::default();
+        let made = |policy: &str, dependents| {
+            let options = Options { propagation_policy: policy.into(), ..Options::default() };
+            finalizers(&object, &options, dependents)
+        };
+        assert_eq!(made("", Dependents::Orphaned), Some(vec![ORPHAN.to_owned()]));
+        assert_eq!(made("Background", Dependents::Orphaned), None);
+        assert_eq!(made("Orphan", Dependents::None), None);
     }
 }

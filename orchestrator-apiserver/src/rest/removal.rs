@@ -7,7 +7,7 @@ use orchestrator_core::env::rfc3339;
 use orchestrator_core::object::Object;
 use orchestrator_core::request::Options;
 
-use super::garbage;
+use super::garbage::{self, Dependents};
 use crate::pipeline::Cx;
 
 /// What a deletion does next.
@@ -28,8 +28,8 @@ pub(crate) enum Step {
 pub(crate) struct Now {
     /// The time of day.
     pub(crate) time: Timestamp,
-    /// Whether objects of the kind may own others.
-    pub(crate) dependents: bool,
+    /// What becomes of what the object owns, where nobody says.
+    pub(crate) dependents: Dependents,
 }
 
 /// Decides what a deletion does to `old`; `default_grace` is `None` for a kind that knows no
@@ -52,7 +52,7 @@ pub(crate) fn plan(old: &Object, default_grace: Option<i64>, options: &Options, 
             None => Some(wanted.unwrap_or(usual)),
         },
     };
-    let finalizers = if now.dependents { garbage::finalizers(old, options) } else { None };
+    let finalizers = garbage::finalizers(old, options, now.dependents);
     let held = match &finalizers {
         Some(list) => !list.is_empty(),
         None => old.finalizers().next().is_some(),
@@ -79,7 +79,7 @@ fn plan_namespace(old: &Object, options: &Options, now: Now) -> Step {
         return if empty { Step::Remove } else { Step::Wait };
     }
     let mut new = old.clone();
-    if let Some(list) = garbage::finalizers(old, options) {
+    if let Some(list) = garbage::finalizers(old, options, now.dependents) {
         new.set_meta("finalizers", list);
     }
     new.set_meta("deletionTimestamp", rfc3339(now.time));
@@ -145,7 +145,12 @@ mod tests {
             propagation_policy: policy.into(),
             ..Options::default()
         };
-        plan(old, usual, &options, Now { time: Timestamp::UNIX_EPOCH, dependents: true })
+        plan(
+            old,
+            usual,
+            &options,
+            Now { time: Timestamp::UNIX_EPOCH, dependents: Dependents::Deleted },
+        )
     }
 
     #[test]

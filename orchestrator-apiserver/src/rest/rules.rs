@@ -55,6 +55,9 @@ const SHOWN_WHEN_DELETED: &[(&str, &str)] = &[
 /// Kinds whose objects own nothing, so that a deletion leaves the finalizers alone.
 const WITHOUT_DEPENDENTS: &[(&str, &str)] = &[("", "events"), ("events.k8s.io", "events")];
 
+/// Kinds whose dependents stay when a deletion says nothing about them.
+const ORPHANING: &[(&str, &str)] = &[("", "replicationcontrollers"), ("batch", "jobs")];
+
 fn has(table: &[(&str, &str)], resource: &GroupResource) -> bool {
     table.contains(&(&*resource.group, &*resource.resource))
 }
@@ -77,4 +80,9 @@ pub(crate) fn is_shown_when_deleted(resource: &GroupResource) -> bool {
 /// Whether objects of the kind may own others.
 pub(crate) fn has_dependents(resource: &GroupResource) -> bool {
     !has(WITHOUT_DEPENDENTS, resource)
+}
+
+/// Whether dependents stay when a deletion says nothing about them.
+pub(crate) fn orphans_dependents(resource: &GroupResource) -> bool {
+    has(ORPHANING, resource)
 }

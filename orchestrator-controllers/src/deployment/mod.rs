@@ -145,7 +145,6 @@ impl DeploymentController {
             self.recorder.normal(&*deployment, "ScalingReplicaSet", message);
         }
         view.sets.new = Some(made);
-        self.write_revision(&deployment, revision).await?;
         Ok(Happened::Created)
     }
 
@@ -168,7 +167,7 @@ impl DeploymentController {
         Err(exists)
     }
 
-    /// Keeps revision and annotations of the new set up to date, and the Deployment's revision.
+    /// Keeps revision and annotations of the new set up to date.
     async fn annotate(&self, view: &mut View) -> Result<(), Status> {
         let Some(new) = &view.sets.new else { return Ok(()) };
         let mut wanted = ReplicaSet::clone(new);
@@ -182,17 +181,7 @@ impl DeploymentController {
         if wanted != **new {
             view.sets.new = Some(self.set_api.update(&wanted).await?);
         }
-        let revision = revision::revision(&wanted);
-        self.write_revision(&view.deployment, revision).await
-    }
-
-    async fn write_revision(&self, deployment: &Deployment, revision: i64) -> Result<(), Status> {
-        let revision = revision.to_string();
-        if deployment.annotation(revision::REVISION) == Some(&revision) {
-            return Ok(());
-        }
-        let patch = json!({"metadata": {"annotations": {revision::REVISION: revision}}});
-        self.api.patch(&deployment.key(), Patch::Merge(patch)).await.map(drop)
+        Ok(())
     }
 
     /// Gives sets their new sizes.
@@ -239,19 +228,22 @@ impl DeploymentController {
         view.sets.old.iter().any(running)
     }
 
-    async fn write_status(
-        &self,
-        deployment: &Deployment,
-        wanted: DeploymentStatus,
-    ) -> Result<(), Status> {
-        if status::same(&deployment.status.clone().unwrap_or_default(), &wanted) {
+    /// Writes the status, and along with it the revision of the new set, which so does not count
+    /// as a change of the Deployment.
+    async fn write_status(&self, view: &View, wanted: DeploymentStatus) -> Result<(), Status> {
+        let deployment = &view.deployment;
+        let noted = deployment.annotation(revision::REVISION).map(str::to_owned);
+        let revision = view.sets.new.as_ref().map(|set| revision::revision(set).to_string());
+        let revision = revision.or_else(|| noted.clone());
+        let before = deployment.status.clone().unwrap_or_default();
+        if status::same(&before, &wanted) && revision == noted {
             return Ok(());
         }
-        // The revision annotation may have been written just before: only the status counts, and
-        // it is computed from the sets, so an older version of the rest does no harm.
         let mut status = json!(wanted);
         clear_missing(&mut status);
-        let patch = Patch::Merge(json!({"metadata": {"uid": deployment.uid()}, "status": status}));
+        let annotations = json!({revision::REVISION: revision});
+        let metadata = json!({"uid": deployment.uid(), "annotations": annotations});
+        let patch = Patch::Merge(json!({"metadata": metadata, "status": status}));
         self.api.patch_status(&deployment.key(), patch).await.map(drop)
     }
 
@@ -267,7 +259,7 @@ impl DeploymentController {
         let mut view = self.view(Arc::clone(&deployment), &spec).await?;
         if deployment.is_terminating() {
             let (status, _) = Report::new(&deployment, &view.sets, view.limits, now).finish();
-            self.write_status(&deployment, status).await?;
+            self.write_status(&view, status).await?;
             return Ok(Outcome::Done);
         }
         let happened = self.step(&mut view, &spec).await?;
@@ -282,7 +274,7 @@ impl DeploymentController {
             }
         }
         let (status, wait) = report.finish();
-        self.write_status(&deployment, status).await?;
+        self.write_status(&view, status).await?;
         if let Happened::CreateFailed(why) = happened {
             return Err(Status::internal(why));
         }

@@ -58,6 +58,7 @@ impl Manager {
     }
 
     /// Adds a controller.
+    #[expect(clippy::should_implement_trait, reason = "a builder's step, no arithmetic")]
     pub fn add(mut self, controller: Arc<dyn Controller>) -> Self {
         self.controllers.push(controller);
         self

@@ -52,6 +52,7 @@ async fn a_deployment_without_nodes_reports_what_is_missing() {
         "Available=False/MinimumReplicasUnavailable Progressing=True/ReplicaSetUpdated"
     );
     assert_eq!(web.annotation("deployment.kubernetes.io/revision"), Some("1"));
+    assert_eq!((web.metadata.generation, status.observed_generation), (Some(1), Some(1)));
     let set = &plane.list::<ReplicaSet>("default").await[0];
     assert_eq!(set.annotation("deployment.kubernetes.io/max-replicas"), Some("3"));
     assert_eq!(set.annotation("a"), Some("1"));

@@ -41,7 +41,7 @@ pub async fn deps(env: &Env) -> ControllerDeps {
 impl Plane {
     /// All built-in controllers.
     pub async fn new() -> Self {
-        Self::with(|deps| builtin(deps)).await
+        Self::with(builtin).await
     }
 
     /// All built-in controllers, and pods that run as soon as they exist.

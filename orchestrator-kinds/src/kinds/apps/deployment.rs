@@ -37,7 +37,12 @@ impl Rules for Deployment {
 
     fn prepare(&self, new: &mut Object, old: Option<&Object>, change: Change<'_>) {
         template::prepare(new.map_mut("spec"));
+        let annotations = new.meta("annotations").cloned();
         prepare_spec_and_status(new, old, change.subresource);
+        // The controller notes the revision along with the status, without a new generation.
+        if old.is_some() && change.subresource == "status" {
+            new.set_meta("annotations", annotations.unwrap_or_default());
+        }
         // A change of the annotations alone counts too: controllers copy them.
         if let Some(old) = old.filter(|_| change.subresource.is_empty())
             && new.annotations() != old.annotations()

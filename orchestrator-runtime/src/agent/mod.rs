@@ -6,7 +6,7 @@
 //!       └──────────── status, events ◀───────────┘  └──── runtime events, probe verdicts ◀─┘
 //! ```
 //!
-//! Each pod has one [`worker`], a task that owns all that is known about the pod. It looks at the
+//! Each pod has one worker, a task that owns all that is known about the pod. It looks at the
 //! runtime, asks [`plan`](crate::plan::plan) what to do, does it, reports the status, and sleeps
 //! until something changes or the plan's time has come. Nothing polls, and nothing is kept on
 //! disk: a new agent finds the runtime's state and the API's objects and goes on.

@@ -11,7 +11,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub struct Cli {
     /// What to trace on stderr: error, warn, info, debug, trace, or filters such as
     /// `info,orchestrator_sched=debug`.
-    #[arg(long, global = true, default_value = "warn", env = "ORCHESTRATOR_LOG", value_name = "FILTER")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "warn",
+        env = "ORCHESTRATOR_LOG",
+        value_name = "FILTER"
+    )]
     pub log: String,
 
     /// Write traces as JSON, one object a line.
@@ -30,8 +36,10 @@ pub enum Command {
   orchestrator up --runtime simulated --nodes 500")]
     Up(Up),
     /// Serve the API, and run any of the other parts beside it.
-    #[command(after_help = "Writes ca.crt, admin.kubeconfig and admin.token into the data directory, and
-prints `ready <url>` on stdout once every part is ready.")]
+    #[command(
+        after_help = "Writes ca.crt, admin.kubeconfig and admin.token into the data directory, and
+prints `ready <url>` on stdout once every part is ready."
+    )]
     Server(Server),
     /// Run a node agent against an API server.
     Agent(Agent),
@@ -82,7 +90,12 @@ pub struct Server {
     pub listen: Listen,
 
     /// Which parts to run.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "apiserver,controllers,scheduler,node")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "apiserver,controllers,scheduler,node"
+    )]
     pub parts: Vec<Part>,
 
     /// What runs the containers of the node.

@@ -78,8 +78,11 @@ fn fail(error: &BoxError) -> ExitCode {
 fn trace(filter: &str, json: bool) -> Result<(), BoxError> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter)
         .map_err(|why| UsageError(format!("--log {filter:?}: {why}").into()))?;
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if json { builder.json().init() } else { builder.init() }
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json {
+        builder.json().init()
+    } else {
+        builder.init()
+    }
     Ok(())
 }

@@ -9,7 +9,7 @@ mod settle;
 mod start;
 
 pub use builder::{Builder, Part};
-pub use nodes::{NodeSpec, ProcessNode};
+pub use nodes::{NodeSpec, ProcessNode, SimulatedNode};
 pub use serve::{ServeOptions, Serving};
 
 use std::path::PathBuf;

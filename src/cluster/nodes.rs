@@ -144,6 +144,24 @@ impl RunningNodes {
     }
 }
 
+/// A simulated node by itself, against any API server.
+#[derive(Debug)]
+pub struct SimulatedNode {
+    nodes: SimulatedNodes,
+}
+
+impl SimulatedNode {
+    /// Starts a node that reaches the API through `informers`.
+    pub fn start(spec: NodeSpec, informers: &Informers) -> Self {
+        Self { nodes: start_simulated(&[spec], informers) }
+    }
+
+    /// Waits until the node is registered.
+    pub async fn ready(&self) {
+        self.nodes.ready().await;
+    }
+}
+
 fn start_simulated(specs: &[NodeSpec], informers: &Informers) -> SimulatedNodes {
     let count = u32::try_from(specs.len()).unwrap_or(u32::MAX);
     let config = SimulatedNodesConfig::new("node", count);
@@ -168,8 +186,8 @@ impl ProcessNode {
         let runtime = Arc::new(ProcessRuntime::open(config, env.clone())?);
         let informers = Informers::new(client.clone());
         let parts = Parts::new(&informers, Arc::clone(&runtime) as _, &name);
-        let node = NodeConfig::of_host(&name, process.folder.join("volumes"));
-        let _ = process.static_pods;
+        let mut node = NodeConfig::of_host(&name, process.folder.join("volumes"));
+        node.static_pods = process.static_pods;
         let agent = Agent::start(node, parts);
         let config = UserspaceConfig::default();
         let config = config.node_addresses([IpAddr::V4(Ipv4Addr::UNSPECIFIED)]);

@@ -12,8 +12,7 @@ use crate::plane::{STARTED, deployment, simulated};
 /// Every change that the store has seen, as text.
 async fn history(cluster: &Cluster) -> String {
     let newest = cluster.store().status().await.unwrap().revision;
-    let request =
-        WatchRequest { from: Revision::new(2), ..WatchRequest::new(KeyRange::prefix("/")) };
+    let request = WatchRequest::new(KeyRange::prefix("/"), Revision::new(2));
     let mut watch = cluster.store().watch(request).await.unwrap();
     let mut text = String::new();
     while let Some(Ok(WatchUpdate::Events { revision, events })) = watch.next().await {

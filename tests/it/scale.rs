@@ -29,8 +29,9 @@ async fn a_thousand_deployments_of_three_settle_on_five_hundred_nodes() {
         *per_node.entry(node).or_default() += 1;
         addresses.extend(pod.status.as_ref().and_then(|status| status.pod_ip.clone()));
     }
-    assert_eq!(per_node.len(), NODES, "all nodes are used");
-    assert!(per_node.values().all(|count| *count <= 12), "and evenly: {per_node:?}");
+    // The scheduler looks at a part of so many nodes for each pod, so the spread is not perfect.
+    assert!(per_node.len() > NODES * 9 / 10, "nearly all nodes are used: {}", per_node.len());
+    assert!(per_node.values().all(|count| *count <= 4 * REPLICAS), "and evenly: {per_node:?}");
     addresses.sort();
     addresses.dedup();
     assert_eq!(addresses.len(), pods.len(), "every pod has an address of its own");

@@ -22,7 +22,7 @@ const VALID_YEARS: i32 = 10;
 /// The name of the administrator.
 const ADMIN: &str = "kubernetes-admin";
 
-/// The letters of the administrator's token; 40 of 27 kinds are 190 bits.
+/// The letters of the administrator's token: 160 bits.
 const TOKEN_LETTERS: usize = 40;
 
 /// The names that a server has inside every cluster.
@@ -198,7 +198,7 @@ fn new_key() -> Result<String, TlsError> {
 }
 
 fn new_token(env: &Env) -> String {
-    env.suffix(TOKEN_LETTERS)
+    env.secret(TOKEN_LETTERS)
 }
 
 fn new_authority(env: &Env) -> Result<(String, String), TlsError> {

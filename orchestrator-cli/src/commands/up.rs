@@ -108,7 +108,9 @@ async fn wait(cluster: &Cluster, applied: &[Applied]) -> Result<(), BoxError> {
     for workload in workloads.values() {
         let changed = changed.clone();
         let cache = cluster.informers().resource(&workload.resource);
-        cache.on_change(std::sync::Arc::new(move |_| drop(changed.send_replace(()))));
+        cache.on_change(std::sync::Arc::new(move |_| {
+            changed.send_replace(());
+        }));
         cache.synced().await;
     }
     loop {

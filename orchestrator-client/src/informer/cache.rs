@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use orchestrator_core::controller::Change;
 use orchestrator_core::service::WatchEvent;
 use orchestrator_core::{Item, Json, Object, ObjectKey, Revision};
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use crate::writes::Write;
 
@@ -26,7 +28,9 @@ pub struct Cache {
     /// Serialises changes and their handlers; taken before `content`.
     handlers: Mutex<Vec<ChangeHandler>>,
     content: RwLock<Content>,
-    reached: watch::Sender<Revision>,
+    reached: AtomicU64,
+    /// Wakes in the order of waiting, which a channel of tokio would not.
+    progress: Notify,
 }
 
 #[derive(Default)]
@@ -57,7 +61,8 @@ impl Cache {
         Self {
             handlers: Mutex::default(),
             content: RwLock::new(content),
-            reached: watch::Sender::new(Revision::ZERO),
+            reached: AtomicU64::new(0),
+            progress: Notify::new(),
         }
     }
 
@@ -102,14 +107,31 @@ impl Cache {
 
     /// The revision up to which the cache is informed; zero before the first list.
     pub fn revision(&self) -> Revision {
-        *self.reached.borrow()
+        Revision::new(self.reached.load(Ordering::Acquire))
     }
 
     /// Waits until the cache is informed up to `revision`.
     pub async fn reached(&self, revision: Revision) {
-        let mut reached = self.reached.subscribe();
-        // The sender lives as long as `self`, so waiting cannot fail.
-        let _ = reached.wait_for(|now| *now >= revision).await;
+        self.when(|| self.revision() >= revision).await;
+    }
+
+    /// Waits until `condition` holds, looking again whenever the cache has moved on.
+    async fn when(&self, condition: impl Fn() -> bool) {
+        let mut moved = pin!(self.progress.notified());
+        loop {
+            moved.as_mut().enable();
+            if condition() {
+                return;
+            }
+            moved.as_mut().await;
+            moved.set(self.progress.notified());
+        }
+    }
+
+    /// Notes that the cache is informed up to `revision`.
+    fn advance(&self, revision: Revision) {
+        self.reached.store(revision.get(), Ordering::Release);
+        self.progress.notify_waiters();
     }
 
     /// Waits until the cache holds a consistent state.
@@ -121,10 +143,7 @@ impl Cache {
     pub async fn seen(&self, write: &Write) {
         match write {
             Write::At { revision, .. } => self.reached(*revision).await,
-            Write::Gone { key, uid, .. } => {
-                let mut reached = self.reached.subscribe();
-                let _ = reached.wait_for(|_| self.is_gone(key, uid)).await;
-            }
+            Write::Gone { key, uid, .. } => self.when(|| self.is_gone(key, uid)).await,
         }
     }
 
@@ -168,7 +187,7 @@ impl Cache {
             }
         }
         notify(&handlers, &changes);
-        self.reached.send_replace(revision);
+        self.advance(revision);
     }
 
     /// Applies one event of the watch.
@@ -183,7 +202,7 @@ impl Cache {
             let change = Change::from_event(old, event).expect("an event with an item");
             notify(&handlers, &[change]);
         }
-        self.reached.send_replace(event.revision());
+        self.advance(event.revision());
     }
 }
 

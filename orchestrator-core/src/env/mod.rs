@@ -131,6 +131,22 @@ impl Env {
         (0..len).map(|_| char::from(SUFFIX_LETTERS[random.usize(..SUFFIX_LETTERS.len())])).collect()
     }
 
+    /// `len` hexadecimal letters that nobody can guess: from the operating system, or from the seed
+    /// in a simulated run.
+    ///
+    /// # Panics
+    /// The operating system has no randomness.
+    pub fn secret(&self, len: usize) -> String {
+        let mut bytes = vec![0; len.div_ceil(2)];
+        match self.is_simulated() {
+            true => self.inner.random.lock().fill(&mut bytes),
+            false => getrandom::fill(&mut bytes).expect("the operating system has randomness"),
+        }
+        let mut text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        text.truncate(len);
+        text
+    }
+
     /// Starts `future` as a task that ends when the returned [`Task`] is dropped.
     pub fn spawn<F>(&self, name: &'static str, future: F) -> Task<F::Output>
     where
@@ -169,6 +185,13 @@ mod tests {
         a.sleep(Duration::from_secs(90)).await;
         assert_eq!(a.now_rfc3339(), "2026-01-01T00:01:30Z");
         assert_eq!(rfc3339_micros(a.now()), "2026-01-01T00:01:30.000000Z");
+    }
+
+    #[test]
+    fn a_secret_has_its_length_and_comes_from_the_seed_only_in_a_simulation() {
+        assert_eq!(Env::system().secret(33).len(), 33);
+        assert_ne!(Env::system().secret(32), Env::system().secret(32));
+        assert_eq!(Env::simulated(1).secret(32), Env::simulated(1).secret(32));
     }
 
     #[test]

@@ -12,5 +12,6 @@ mod namespace;
 mod node;
 mod plane;
 mod replicaset;
+mod scale;
 mod service;
 mod statefulset;

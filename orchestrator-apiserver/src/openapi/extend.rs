@@ -21,6 +21,9 @@ pub(super) fn definition(schema: &Schema, name: &str) -> Option<Json> {
     };
     if let Some(facts) = facts {
         extend(&mut published, facts);
+        if let Some(alias) = facts.alias {
+            render::spell_out(alias, &mut published);
+        }
     }
     wrap_references(&mut published);
     Some(published)

@@ -14,7 +14,7 @@ mod swagger;
 mod tests;
 mod types;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -22,7 +22,7 @@ use orchestrator_core::object::Map;
 use orchestrator_core::resource::api_version;
 use orchestrator_core::schema::Schema;
 use orchestrator_core::{Json, ResourceDef};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -31,12 +31,18 @@ use crate::registry::Registry;
 /// The version that documents tell.
 const VERSION: &str = "v1.36.2";
 
+/// The path of the document about the server's own version.
+const OWN: &str = "version";
+
+/// The name of the document of everything.
+const ALL: &str = "v2";
+
 /// A document with a tag that changes with its bytes.
 #[derive(Clone, Debug)]
 pub struct Document {
     /// The JSON.
     pub bytes: Bytes,
-    /// An upper-case hexadecimal hash of the bytes.
+    /// An upper-case hexadecimal hash of what the document is made of.
     pub etag: String,
 }
 
@@ -47,10 +53,11 @@ pub struct OpenApi {
     made: Mutex<Made>,
 }
 
-/// The documents made so far, for one state of the registry.
+/// The documents made so far, and what the present ones are tagged with.
 #[derive(Debug, Default)]
 struct Made {
     defs: Vec<Arc<ResourceDef>>,
+    tags: BTreeMap<String, String>,
     documents: BTreeMap<String, Document>,
 }
 
@@ -60,85 +67,116 @@ impl OpenApi {
         Self { registry, made: Mutex::default() }
     }
 
-    /// `/openapi/v3`: where the document of each group and version is.
+    /// `/openapi/v3`: where the document of each group and version is. None of them is made for
+    /// it: their tags are enough.
     pub fn index(&self) -> Document {
-        self.document("", |defs| {
-            let entry = |path: &String| {
-                let hash = self.group_version(path).map(|document| document.etag);
-                let url = format!("/openapi/v3/{path}?hash={}", hash.unwrap_or_default());
-                (path.clone(), json!({"serverRelativeURL": url}))
-            };
-            let paths: Map = roots(defs).iter().map(entry).collect();
-            Some(json!({ "paths": paths }))
-        })
-        .expect("the index is always there")
+        let tags = self.now().tags.clone();
+        let entry = |(path, tag): (&String, &String)| {
+            let url = format!("/openapi/v3/{path}?hash={tag}");
+            (path.clone(), json!({"serverRelativeURL": url}))
+        };
+        let paths: Map = tags.iter().filter(|(path, _)| *path != ALL).map(entry).collect();
+        let bytes = Bytes::from(json!({ "paths": paths }).to_string());
+        Document { etag: hash(&bytes), bytes }
     }
 
     /// The document of one group and version, as in `apis/apps/v1`; `None` if it is not served.
     pub fn group_version(&self, path: &str) -> Option<Document> {
+        if path == ALL {
+            return None;
+        }
         self.document(path, |defs| {
             let served: Vec<_> = defs.iter().filter(|def| root(def) == path).collect();
-            if served.is_empty() {
-                return None;
-            }
-            let (paths, schemas) = content(&served);
-            Some(json!({
+            let (paths, schemas) = match path {
+                OWN => (paths::version(), Map::new()),
+                _ => content(&served),
+            };
+            json!({
                 "openapi": "3.0.0",
                 "info": {"title": "Kubernetes", "version": VERSION},
                 "paths": paths,
                 "components": {"schemas": schemas},
-            }))
+            })
         })
     }
 
     /// `/openapi/v2`: everything in one document of the older form.
     pub fn v2(&self) -> Document {
-        self.document("v2", |defs| {
+        let all = self.document(ALL, |defs| {
             let (paths, schemas) = content(&defs.iter().collect::<Vec<_>>());
-            Some(swagger::document(VERSION, paths, schemas))
-        })
-        .expect("the document of everything is always there")
+            swagger::document(VERSION, paths, schemas)
+        });
+        all.expect("the document of everything is always there")
+    }
+
+    /// What was made, with the tags for the registry as it is now.
+    fn now(&self) -> MutexGuard<'_, Made> {
+        let defs = self.registry.defs();
+        let mut made = self.made.lock();
+        let same = made.defs.len() == defs.len()
+            && made.defs.iter().zip(&defs).all(|(a, b)| Arc::ptr_eq(a, b));
+        if !same || made.tags.is_empty() {
+            let tags = tags(&defs);
+            // A document whose parts have not changed stays.
+            made.documents.retain(|path, document| tags.get(path) == Some(&document.etag));
+            (made.defs, made.tags) = (defs, tags);
+        }
+        made
     }
 
     /// The document called `name`, made by `make` unless it was made before.
     fn document(
         &self,
         name: &str,
-        make: impl FnOnce(&[Arc<ResourceDef>]) -> Option<Json>,
+        make: impl FnOnce(&[Arc<ResourceDef>]) -> Json,
     ) -> Option<Document> {
-        let defs = self.registry.defs();
-        let same = |made: &Made| {
-            made.defs.len() == defs.len()
-                && made.defs.iter().zip(&defs).all(|(a, b)| Arc::ptr_eq(a, b))
-        };
-        {
-            let mut made = self.made.lock();
-            if !same(&made) {
-                *made = Made { defs: defs.clone(), documents: BTreeMap::new() };
-            }
+        let (defs, etag) = {
+            let made = self.now();
             if let Some(document) = made.documents.get(name) {
                 return Some(document.clone());
             }
-        }
-        let bytes = Bytes::from(make(&defs)?.to_string());
-        let etag = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02X}")).collect();
-        let document = Document { bytes, etag };
-        let mut made = self.made.lock();
-        if same(&made) {
+            (made.defs.clone(), made.tags.get(name)?.clone())
+        };
+        let document = Document { bytes: make(&defs).to_string().into(), etag };
+        let mut made = self.now();
+        if made.tags.get(name) == Some(&document.etag) {
             made.documents.insert(name.into(), document.clone());
         }
         Some(document)
     }
 }
 
+/// The tag of each document: a hash of what goes into it.
+fn tags(defs: &[Arc<ResourceDef>]) -> BTreeMap<String, String> {
+    let mut texts: BTreeMap<String, String> =
+        [(OWN.to_owned(), VERSION.to_owned()), (ALL.to_owned(), VERSION.to_owned())].into();
+    for def in defs {
+        let text = fingerprint(def);
+        for name in [root(def), ALL.to_owned()] {
+            texts.entry(name).or_insert_with(|| VERSION.into()).push_str(&text);
+        }
+    }
+    texts.into_iter().map(|(name, text)| (name, hash(text.as_bytes()))).collect()
+}
+
+/// What a definition adds to its document. The built-in schema is that of this build; one of an
+/// embedder's own is spelled out.
+fn fingerprint(def: &ResourceDef) -> String {
+    let ResourceDef { gvr, kind, scope, verbs, subresources, definition, schema, .. } = def;
+    let built_in = Schema::builtin().kind(&gvr.group, &gvr.version, kind).is_some();
+    let own: Vec<_> = schema.definitions().filter(|_| !built_in).collect();
+    let build = env!("CARGO_PKG_VERSION");
+    format!("\n{build} {gvr} {kind} {scope:?} {verbs:?} {subresources:?} {definition:?} {own:?}")
+}
+
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
 /// The path of a definition's group and version, without the first slash.
 fn root(def: &ResourceDef) -> String {
     let prefix = if def.gvr.group.is_empty() { "api" } else { "apis" };
     format!("{prefix}/{}", api_version(&def.gvr.group, &def.gvr.version))
-}
-
-fn roots(defs: &[Arc<ResourceDef>]) -> BTreeSet<String> {
-    defs.iter().map(|def| root(def)).collect()
 }
 
 /// The paths of `defs`, and every schema that they reach.

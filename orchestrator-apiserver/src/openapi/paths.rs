@@ -13,6 +13,15 @@ struct Shapes {
     list: Option<String>,
 }
 
+/// The path that tells the server's version.
+pub(super) fn version() -> Map {
+    let answer = json!({"200": {"description": "OK",
+        "content": {"application/json": {"schema": {"type": "object"}}}}});
+    let get = json!({"description": "get the version information for this server",
+        "operationId": "getCodeVersion", "responses": answer});
+    Map::from_iter([("/version/".to_owned(), json!({"get": get}))])
+}
+
 /// All paths of `def` below `root`, as in `/apis/apps/v1`.
 pub(super) fn add(paths: &mut Map, root: &str, def: &ResourceDef) {
     let shapes = Shapes { object: name_of(def), list: name_of(def).map(|name| name + "List") };

@@ -46,6 +46,22 @@ fn of(schema: &Schema, ty: &Type) -> Json {
     }
 }
 
+/// Says of a type that is a number or a text which of them it may be: the Rust types only mark it.
+pub(super) fn spell_out(scalar: Scalar, published: &mut Json) {
+    let Some(map) = published.as_object_mut() else { return };
+    let either = match scalar {
+        Scalar::Quantity => json!([{"type": "string"}, {"type": "number"}]),
+        Scalar::IntOrString => {
+            map.insert("format".into(), "int-or-string".into());
+            json!([{"type": "integer"}, {"type": "string"}])
+        }
+        _ => return,
+    };
+    map.remove("type");
+    map.remove("x-kubernetes-int-or-string");
+    map.insert("oneOf".into(), either);
+}
+
 fn scalar(scalar: Scalar) -> Json {
     match scalar {
         Scalar::String | Scalar::Quantity => json!({"type": "string"}),

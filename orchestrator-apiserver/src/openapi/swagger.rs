@@ -25,6 +25,10 @@ fn references(value: &mut Json) {
         Json::Array(items) => items.iter_mut().for_each(references),
         Json::Object(map) => {
             map.values_mut().for_each(references);
+            // v2 knows no alternatives: what may be a number is a text.
+            if map.remove("oneOf").is_some() {
+                map.insert("type".into(), "string".into());
+            }
             let wrapped = map.get("allOf").and_then(|all| all.get(0)?.get("$ref")).cloned();
             if let Some(target) = wrapped {
                 map.remove("allOf");

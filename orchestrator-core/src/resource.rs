@@ -306,6 +306,8 @@ impl ResourceDef {
 pub struct Change<'a> {
     /// `status` and the like; empty for the object as a whole.
     pub subresource: &'a str,
+    /// What the request does.
+    pub verb: Verb,
     /// Clock, uids and randomness.
     pub env: &'a Env,
     /// The cluster's own addresses.

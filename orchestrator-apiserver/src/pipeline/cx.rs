@@ -47,6 +47,7 @@ impl<'a> Cx<'a> {
     pub(crate) fn change(&self) -> Change<'_> {
         Change {
             subresource: &self.request.subresource,
+            verb: self.request.verb,
             env: &self.server.env,
             network: &self.server.network,
         }

@@ -9,7 +9,7 @@ use orchestrator_core::env::Env;
 use orchestrator_core::field::FieldErrors;
 use orchestrator_core::resource::{Change, Network};
 use orchestrator_core::schema::{Schema, decode};
-use orchestrator_core::{Json, Object, ResourceDef};
+use orchestrator_core::{Json, Object, ResourceDef, Verb};
 use serde_json::json;
 
 /// What stands for a uid in the facts.
@@ -115,7 +115,8 @@ impl Server {
         if target.def.kind == "Pod" && object.text_at(&["spec", "serviceAccountName"]).is_empty() {
             object.map_mut("spec").insert("serviceAccountName".into(), "default".into());
         }
-        let change = Change { subresource: "", env: &self.env, network: &self.network };
+        let change =
+            Change { subresource: "", verb: Verb::Create, env: &self.env, network: &self.network };
         target.def.strategy.prepare(&mut object, None, change);
         let errors = target.def.strategy.validate(&object, None, change);
         Some((object, errors))
@@ -127,6 +128,7 @@ impl Server {
         target: &Target<'_>,
         old: &Object,
         body: &Json,
+        verb: Verb,
     ) -> Option<(Object, FieldErrors)> {
         let mut object = self.decode(target.def, body)?;
         for field in ["namespace", "uid", "generation"] {
@@ -134,15 +136,20 @@ impl Server {
                 object.set_meta(field, value.clone());
             }
         }
-        let change =
-            Change { subresource: &target.subresource, env: &self.env, network: &self.network };
+        let change = Change {
+            subresource: &target.subresource,
+            verb,
+            env: &self.env,
+            network: &self.network,
+        };
         target.def.strategy.prepare(&mut object, Some(old), change);
         let errors = target.def.strategy.validate(&object, Some(old), change);
         Some((object, errors))
     }
 
     pub fn warnings(&self, target: &Target<'_>, object: &Object) -> Vec<String> {
-        let change = Change { subresource: "", env: &self.env, network: &self.network };
+        let change =
+            Change { subresource: "", verb: Verb::Create, env: &self.env, network: &self.network };
         target.def.strategy.warnings(object, None, change)
     }
 }

@@ -1,8 +1,8 @@
 //! ControllerRevision: what a workload once looked like.
 
-use orchestrator_core::Object;
 use orchestrator_core::field::{FieldErrors, Path};
 use orchestrator_core::resource::Change;
+use orchestrator_core::{Object, Verb};
 
 use crate::fields::Fields;
 use crate::format::numbers::check_not_negative;
@@ -15,10 +15,10 @@ pub struct ControllerRevision;
 
 impl Rules for ControllerRevision {
     fn validate(&self, new: &Object, _change: Change<'_>, errors: &mut FieldErrors) {
+        check_not_negative(new.int("revision").unwrap_or_default(), &Path::new("revision"), errors);
         if !new.has("data") {
             errors.required(&Path::new("data"), "data is mandatory");
         }
-        check_not_negative(new.int("revision").unwrap_or_default(), &Path::new("revision"), errors);
     }
 
     fn validate_update(
@@ -29,9 +29,10 @@ impl Rules for ControllerRevision {
         errors: &mut FieldErrors,
     ) {
         self.validate(new, change, errors);
-        // The revision may rise alone; the content belongs to it.
-        let same = new.sub("data") == old.sub("data") && new.int("revision") >= old.int("revision");
-        if !same {
+        // The revision may change alone, as controllers do; but a patch makes the content anew,
+        // and then it never counts as the same.
+        let renewed = change.verb == Verb::Patch && new.sub("revision") != old.sub("revision");
+        if renewed || new.sub("data") != old.sub("data") {
             errors.invalid(&Path::new("data"), new.sub("data"), "field is immutable");
         }
     }

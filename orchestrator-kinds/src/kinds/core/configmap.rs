@@ -35,7 +35,8 @@ impl Rules for ConfigMap {
             size += decoded_len(value.as_str().unwrap_or_default());
         }
         if size > DATA_MAX {
-            errors.too_long(&Path::new(""), DATA_MAX);
+            // The sum belongs to no field, which clients know as an empty name.
+            errors.too_long(&Path::ROOT.key(""), DATA_MAX);
         }
     }
 

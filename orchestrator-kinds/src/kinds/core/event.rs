@@ -128,7 +128,10 @@ impl Rules for Event {
             "reportingInstance",
         ];
         for field in FIXED.iter().filter(|field| new.sub(field) != old.sub(field)) {
-            errors.invalid(&Path::new(field), new.sub(field), "field is immutable");
+            // Two checks find it, and clients know both.
+            for _ in 0..2 {
+                errors.invalid(&Path::new(field), new.sub(field), "field is immutable");
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use orchestrator_core::{Json, Object};
 use serde_json::json;
 
 use super::persistentvolumeclaim::{VOLUME_MODES, check_access_modes};
+use super::pod::warnings::of_source;
 use crate::fields::{Fields, Fill};
 use crate::format::names::dns_subdomain;
 use crate::format::numbers::POSITIVE;
@@ -104,13 +105,19 @@ impl Rules for PersistentVolume {
         let (source, was) = (sources(new.sub("spec")), sources(old.sub("spec")));
         if source != was {
             const DETAIL: &str = "spec.persistentvolumesource is immutable after creation";
-            let detail = format!("{DETAIL}\n{}", diff::lines(&was, &source));
+            let detail = format!("{DETAIL}\n{}", diff::lines(&was, &source, &[]));
             errors.forbidden(&SPEC.child("persistentvolumesource"), detail);
         }
         let mode = |volume: &Object| volume.sub("spec").sub("volumeMode").clone();
         if mode(new) != mode(old) {
             errors.invalid(&Path::new("volumeMode"), &mode(new), "field is immutable");
         }
+    }
+
+    fn warnings(&self, new: &Object, _old: Option<&Object>, _change: Change<'_>) -> Vec<String> {
+        let mut out = Vec::new();
+        of_source(new.sub("spec"), &SPEC, &mut out);
+        out
     }
 
     fn has_generation(&self) -> bool {

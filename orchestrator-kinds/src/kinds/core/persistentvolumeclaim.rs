@@ -199,7 +199,7 @@ fn check_step(new: &Object, old: &Object, errors: &mut FieldErrors) {
     if *spec != allowed {
         const DETAIL: &str = "spec is immutable after creation except resources.requests and \
                               volumeAttributesClassName for bound claims";
-        errors.forbidden(&SPEC, format!("{DETAIL}\n{}", diff::lines(was, spec)));
+        errors.forbidden(&SPEC, format!("{DETAIL}\n{}", diff::lines(was, spec, diff::CLAIM)));
     }
     check_size(new, old, errors);
     if spec.sub("volumeMode") != was.sub("volumeMode") {

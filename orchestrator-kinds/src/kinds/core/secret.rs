@@ -65,6 +65,22 @@ impl Rules for Secret {
         self.validate(new, change, errors);
     }
 
+    fn warnings(&self, new: &Object, _old: Option<&Object>, _change: Change<'_>) -> Vec<String> {
+        if new.text("type") != "kubernetes.io/tls" {
+            return Vec::new();
+        }
+        let has_pem = |key: &str| {
+            let text = new.sub("data").sub(key).as_str().unwrap_or_default();
+            let bytes = STANDARD.decode(text).unwrap_or_default();
+            bytes.windows(11).any(|window| window == b"-----BEGIN ")
+        };
+        let missing = [("tls.crt", "certificate"), ("tls.key", "key")].into_iter();
+        let mut missing = missing
+            .filter(|(key, _)| !has_pem(key))
+            .map(|(_, what)| format!("tls: failed to find any PEM data in {what} input"));
+        missing.next().into_iter().collect()
+    }
+
     fn has_generation(&self) -> bool {
         false
     }
@@ -116,14 +132,28 @@ fn fault(bytes: &[u8], error: &serde_json::Error) -> String {
     if error.is_eof() {
         return "unexpected end of JSON input".into();
     }
-    let line = bytes.split(|byte| *byte == b'\n').nth(error.line().saturating_sub(1));
-    let at = line.and_then(|line| line.get(error.column().saturating_sub(1)).copied());
-    let shown = match at.unwrap_or_default() {
+    let lines = bytes.split(|byte| *byte == b'\n').take(error.line().saturating_sub(1));
+    let before: usize = lines.map(|line| line.len() + 1).sum();
+    let at = before + error.column().saturating_sub(1);
+    let place = match half_literal(&bytes[..at.min(bytes.len())]) {
+        Some((literal, next)) => format!("in literal {literal} (expecting '{next}')"),
+        None => "looking for beginning of value".into(),
+    };
+    let shown = match bytes.get(at).copied().unwrap_or_default() {
         byte @ (b'\'' | b'\\') => format!("'\\{}'", byte as char),
         byte @ b' '..=b'~' => format!("'{}'", byte as char),
         byte => format!("'\\x{byte:02x}'"),
     };
-    format!("invalid character {shown} looking for beginning of value")
+    format!("invalid character {shown} {place}")
+}
+
+/// The literal that the bytes end in the middle of, and its next letter.
+fn half_literal(bytes: &[u8]) -> Option<(&'static str, char)> {
+    ["null", "true", "false"].into_iter().find_map(|literal| {
+        let begun =
+            (1..literal.len()).rev().find(|n| bytes.ends_with(&literal.as_bytes()[..*n]))?;
+        Some((literal, literal[begun..].chars().next()?))
+    })
 }
 
 #[cfg(test)]

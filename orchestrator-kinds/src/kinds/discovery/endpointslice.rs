@@ -59,8 +59,8 @@ impl Rules for EndpointSlice {
             other => errors.unsupported(&path, other, &TYPES),
         }
         let loopback = is_loopback_range(&change.network.pod_cidr);
-        check_endpoints(new.list("endpoints"), kind, loopback, errors);
         check_ports(new.list("ports"), errors);
+        check_endpoints(new.list("endpoints"), kind, loopback, errors);
     }
 
     fn validate_update(
@@ -70,10 +70,19 @@ impl Rules for EndpointSlice {
         change: Change<'_>,
         errors: &mut FieldErrors,
     ) {
-        self.validate(new, change, errors);
+        // Addresses of another type would all be wrong, which says nothing more.
         if new.sub("addressType") != old.sub("addressType") {
             let kind = new.text("addressType");
             errors.invalid(&Path::new("addressType"), kind, "field is immutable");
+            return;
+        }
+        self.validate(new, change, errors);
+    }
+
+    fn warnings(&self, new: &Object, _old: Option<&Object>, _change: Change<'_>) -> Vec<String> {
+        match new.text("addressType") {
+            "FQDN" => vec!["spec.addressType: FQDN endpoints are deprecated".into()],
+            _ => Vec::new(),
         }
     }
 }

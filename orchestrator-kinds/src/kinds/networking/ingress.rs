@@ -13,6 +13,8 @@ use crate::report::Report;
 use crate::rules::Rules;
 
 const SPEC: Path<'static> = Path::new("spec");
+/// The class, as it was named once.
+const CLASS: &str = "kubernetes.io/ingress.class";
 const PATH_TYPES: [&str; 3] = ["Exact", "ImplementationSpecific", "Prefix"];
 const BAD_PARTS: [&str; 6] = ["//", "/./", "/../", "%2f", "%2F", "\0"];
 const BAD_ENDS: [&str; 2] = ["/..", "/."];
@@ -27,24 +29,27 @@ impl Rules for Ingress {
     }
 
     fn validate(&self, new: &Object, _change: Change<'_>, errors: &mut FieldErrors) {
-        let spec = new.sub("spec");
-        if spec.list("rules").is_empty() && !spec.has("defaultBackend") {
-            const DETAIL: &str = "either `defaultBackend` or `rules` must be specified";
-            errors.invalid(&SPEC, &Json::Null, DETAIL);
-        }
-        if let Some(backend) = spec.get_set("defaultBackend") {
-            check_backend(backend, &SPEC.child("defaultBackend"), errors);
-        }
-        let rules = SPEC.child("rules");
-        for (i, rule) in spec.list("rules").iter().enumerate() {
-            check_rule(rule, &rules.index(i), errors);
-        }
-        check_certificates(spec.list("tls"), &SPEC.child("tls"), errors);
-        if let Some(class) = spec.sub("ingressClassName").as_str() {
-            errors.faults(&SPEC.child("ingressClassName"), class, dns_subdomain(class));
+        check(new, errors);
+        let (old_class, class) = (new.annotation(CLASS), new.sub("spec").text("ingressClassName"));
+        if let Some(old_class) = old_class
+            && !class.is_empty()
+            && class != old_class
+        {
+            let path = Path::new("annotations");
+            let detail = "must match `ingressClassName` when both are specified";
+            errors.invalid(&path.child(CLASS), old_class, detail);
         }
     }
 
+    fn validate_update(
+        &self,
+        new: &Object,
+        _old: &Object,
+        _change: Change<'_>,
+        errors: &mut FieldErrors,
+    ) {
+        check(new, errors);
+    }
     fn validate_status(
         &self,
         new: &Object,
@@ -68,7 +73,7 @@ impl Rules for Ingress {
     }
 
     fn warnings(&self, new: &Object, old: Option<&Object>, _change: Change<'_>) -> Vec<String> {
-        let annotated = new.annotation("kubernetes.io/ingress.class").is_some();
+        let annotated = new.annotation(CLASS).is_some();
         if old.is_none() && annotated && !new.sub("spec").has("ingressClassName") {
             const OLD: &str = "annotation \"kubernetes.io/ingress.class\" is deprecated, please \
                                use 'spec.ingressClassName' instead";
@@ -79,6 +84,25 @@ impl Rules for Ingress {
 
     fn empty_status(&self) -> Option<Json> {
         Some(json!({"loadBalancer": {}}))
+    }
+}
+
+fn check(ingress: &Object, errors: &mut FieldErrors) {
+    let spec = ingress.sub("spec");
+    if spec.list("rules").is_empty() && !spec.has("defaultBackend") {
+        const DETAIL: &str = "either `defaultBackend` or `rules` must be specified";
+        errors.invalid(&SPEC, &Json::Null, DETAIL);
+    }
+    if let Some(backend) = spec.get_set("defaultBackend") {
+        check_backend(backend, &SPEC.child("defaultBackend"), errors);
+    }
+    let rules = SPEC.child("rules");
+    for (i, rule) in spec.list("rules").iter().enumerate() {
+        check_rule(rule, &rules.index(i), errors);
+    }
+    check_certificates(spec.list("tls"), &SPEC.child("tls"), errors);
+    if let Some(class) = spec.sub("ingressClassName").as_str() {
+        errors.faults(&SPEC.child("ingressClassName"), class, dns_subdomain(class));
     }
 }
 

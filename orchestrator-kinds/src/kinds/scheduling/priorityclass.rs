@@ -29,6 +29,13 @@ impl Rules for PriorityClass {
         map.fill("preemptionPolicy", "PreemptLowerPriority");
     }
 
+    fn prepare(&self, new: &mut Object, old: Option<&Object>, _change: Change<'_>) {
+        // Nothing that counts can change.
+        if let Some(old) = old {
+            new.set_meta("generation", old.generation());
+        }
+    }
+
     fn validate(&self, new: &Object, _change: Change<'_>, errors: &mut FieldErrors) {
         let (name, value) = (new.name(), new.int("value").unwrap_or_default());
         if name.starts_with(RESERVED) {

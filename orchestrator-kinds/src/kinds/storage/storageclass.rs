@@ -49,8 +49,8 @@ impl Rules for StorageClass {
             errors.forbidden(&Path::new("parameters"), FIXED);
         }
         if new.sub("provisioner") != old.sub("provisioner") {
-            let detail = "updates to provisioner are forbidden.";
-            errors.forbidden(&Path::new("provisioner"), detail);
+            let path = Path::new("provisioner");
+            errors.invalid(&path, new.sub("provisioner"), "field is immutable");
         }
         if new.sub("reclaimPolicy") != old.sub("reclaimPolicy") {
             let detail = "updates to reclaimPolicy are forbidden.";

@@ -2,19 +2,22 @@
 
 use orchestrator_core::Json;
 use orchestrator_core::field::{FieldErrors, Path};
+use orchestrator_core::object::is_empty;
 
 use super::{PodCx, container};
 use crate::fields::Fields;
 use crate::report::Report;
 
-const NOT_FOR_THEM: [&str; 7] = [
+const NOT_FOR_THEM: [&str; 9] = [
     "ports",
+    "resources",
+    "resizePolicy",
+    "restartPolicy",
+    "restartPolicyRules",
     "livenessProbe",
     "readinessProbe",
     "startupProbe",
     "lifecycle",
-    "resizePolicy",
-    "restartPolicy",
 ];
 
 /// Checks the ephemeral containers of a pod.
@@ -45,12 +48,9 @@ fn check_one(
         errors.missing(&path.child("targetContainerName"), target, "");
     }
     for field in NOT_FOR_THEM {
-        if container.has(field) {
+        if container.get_set(field).is_some_and(|value| !is_empty(value)) {
             errors.forbidden(&path.child(field), "cannot be set for an Ephemeral Container");
         }
-    }
-    if container.sub("resources").as_object().is_some_and(|resources| !resources.is_empty()) {
-        errors.forbidden(&path.child("resources"), "cannot be set for an Ephemeral Container");
     }
     for (i, mount) in container.list("volumeMounts").iter().enumerate() {
         for field in ["subPath", "subPathExpr"] {

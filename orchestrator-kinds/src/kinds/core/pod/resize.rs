@@ -13,7 +13,7 @@ pub(super) fn check(new: &Object, old: &Object, errors: &mut FieldErrors) {
     let (spec, was) = (new.sub("spec"), old.sub("spec"));
     if qos::class(spec) != qos::class(was) {
         let detail = "Pod QOS Class may not change as a result of resizing";
-        errors.invalid(&SPEC, qos::class(spec), detail);
+        errors.invalid(&SPEC, new.sub("status").text("qosClass"), detail);
     }
     for list in ["containers", "initContainers"] {
         let path = SPEC.child(list);

@@ -29,7 +29,7 @@ pub(super) fn check(new: &Object, old: &Object, errors: &mut FieldErrors) {
     check_gates(spec, was, errors);
     let allowed = with_allowed_changes(spec, was);
     if allowed != *was {
-        errors.forbidden(&SPEC, format!("{FIXED}\n{}", diff::lines(was, &allowed)));
+        errors.forbidden(&SPEC, format!("{FIXED}\n{}", diff::lines(was, &allowed, &[])));
     }
 }
 
@@ -140,7 +140,7 @@ pub(super) fn check_ephemeral(new: &Object, old: &Object, errors: &mut FieldErro
                 errors.forbidden(&path, detail);
             }
             Some(i) if containers[i] != *was => {
-                let diff = diff::lines(was, &containers[i]);
+                let diff = diff::lines(was, &containers[i], diff::CONTAINER);
                 let detail =
                     format!("existing ephemeral containers {name:?} may not be changed\n{diff}");
                 errors.forbidden(&path, detail);

@@ -111,11 +111,15 @@ fn of_aliases(spec: &Json, path: &Path<'_>, out: &mut Vec<String>) {
 fn of_volumes(spec: &Json, path: &Path<'_>, out: &mut Vec<String>) {
     let path = path.child("volumes");
     for (i, volume) in spec.list("volumes").iter().enumerate() {
-        let path = path.index(i);
-        for (field, shown, words) in NON_FUNCTIONAL {
-            if volume.has(field) {
-                out.push(format!("{}: {words}", path.child(shown)));
-            }
+        of_source(volume, &path.index(i), out);
+    }
+}
+
+/// Warns of a volume that does nothing any more.
+pub(in crate::kinds::core) fn of_source(volume: &Json, path: &Path<'_>, out: &mut Vec<String>) {
+    for (field, shown, words) in NON_FUNCTIONAL {
+        if volume.has(field) {
+            out.push(format!("{}: {words}", path.child(shown)));
         }
     }
 }

@@ -4,6 +4,7 @@
 //! after defaulting and validation, each may refuse it. The steps that are on by default are in
 //! this folder, one file each, in one shape; [`builtin`] lists them in their order.
 
+mod asked;
 mod certificate_requester;
 mod certificate_subject;
 mod default_ingress_class;
@@ -16,6 +17,7 @@ mod pod;
 mod pod_security;
 mod priority;
 mod request;
+mod resource_quota;
 mod runtime_class;
 mod seen;
 mod service_account;
@@ -34,6 +36,7 @@ pub use node_features::NodeDeclaredFeatureValidator;
 pub use pod_security::PodSecurity;
 pub use priority::Priority;
 pub use request::{AdmissionRequest, Operation};
+pub use resource_quota::ResourceQuota;
 pub use runtime_class::RuntimeClass;
 pub use seen::Seen;
 pub use service_account::ServiceAccount;
@@ -101,6 +104,7 @@ pub fn builtin() -> Vec<Arc<dyn Admission>> {
         Arc::new(CertificateSubjectRestriction),
         Arc::new(DefaultIngressClass),
         Arc::new(NodeDeclaredFeatureValidator),
+        Arc::new(ResourceQuota),
     ]
 }
 

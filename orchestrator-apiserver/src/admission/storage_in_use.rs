@@ -15,6 +15,9 @@ fn finalizer(request: &AdmissionRequest<'_>) -> Option<&'static str> {
     if request.is_for("", "persistentvolumeclaims") {
         return Some("kubernetes.io/pvc-protection");
     }
+    if request.is_for("storage.k8s.io", "volumeattributesclasses") {
+        return Some("kubernetes.io/vac-protection");
+    }
     request.is_for("", "persistentvolumes").then_some("kubernetes.io/pv-protection")
 }
 

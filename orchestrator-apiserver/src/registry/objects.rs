@@ -9,7 +9,7 @@ use orchestrator_core::store::{
 use orchestrator_core::value::Item;
 use orchestrator_core::{GroupVersionResource, Revision, Status, Store, Value};
 
-use super::{Registry, Stored};
+use super::{Registry, Resource, Stored};
 
 /// Reads of all objects, and compare-and-swap writes for the server's own parts.
 ///
@@ -65,6 +65,11 @@ impl Objects {
         let found = self.range(Range::new(resource.keys(namespace))).await?;
         let items = found.kvs.into_iter().map(|kv| resource.present(Stored::from(kv).item));
         items.collect()
+    }
+
+    /// The resource that `gvr` names, where it is served.
+    pub(crate) fn resource(&self, gvr: &GroupVersionResource) -> Option<Arc<Resource>> {
+        self.registry.get(gvr)
     }
 
     /// The store behind the objects.

@@ -26,6 +26,9 @@ pub(crate) fn read(cx: &Cx<'_>, body: Body, kind: &GroupVersionKind) -> Result<O
             check_kind(object.api_version(), object.kind(), kind)?;
             from_tree(schema, definition, object.into_json())
         }
+        Body::Bytes { bytes, .. } if bytes.trim_ascii() == b"null" => {
+            from_tree(schema, definition, Json::Null)
+        }
         Body::Bytes { bytes, media: MediaType::Json } => {
             let named = decode::type_meta(&bytes).map_err(|e| unrecognized(kind, &e, &bytes))?;
             check_kind(&named.api_version, &named.kind, kind)?;

@@ -67,7 +67,7 @@ pub(crate) fn begin(cx: &Cx<'_>, object: &mut Object) {
     let env = &cx.server.env;
     let (uid, now) = (env.uid(), env.now_rfc3339());
     let meta = object.meta_mut();
-    for name in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"] {
+    for name in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
         meta.remove(name);
     }
     meta.insert("uid".into(), Json::String(uid));

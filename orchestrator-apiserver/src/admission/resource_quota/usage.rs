@@ -1,0 +1,116 @@
+//! What an object takes, in the words of quotas.
+
+use orchestrator_core::object::Object;
+use orchestrator_core::quantity::Format;
+use orchestrator_core::{GroupResource, Json, Quantity};
+
+use crate::admission::asked::{Amounts, Asked};
+use crate::admission::pod::containers;
+
+/// Kinds that are counted by their plain plural too.
+const PLAIN: &[&str] = &[
+    "configmaps",
+    "persistentvolumeclaims",
+    "pods",
+    "replicationcontrollers",
+    "secrets",
+    "services",
+];
+
+/// Compute resources; without a prefix the word of a quota means the request.
+const COMPUTE: &[&str] = &["cpu", "ephemeral-storage", "memory"];
+
+/// What one object of `resource` takes.
+pub(super) fn of(resource: &GroupResource, object: &Object) -> Amounts {
+    let mut usage = Amounts::new();
+    usage.insert(format!("count/{resource}"), count(1));
+    if !resource.group.is_empty() {
+        return usage;
+    }
+    if PLAIN.contains(&&*resource.resource) {
+        usage.insert(resource.resource.to_string(), count(1));
+    }
+    match &*resource.resource {
+        "pods" => pod(object, &mut usage),
+        "services" => service(object, &mut usage),
+        "persistentvolumeclaims" => claim(object, &mut usage),
+        _ => {}
+    }
+    usage
+}
+
+fn count(number: i64) -> Quantity {
+    Quantity::new(number, Format::DecimalSi)
+}
+
+fn pod(pod: &Object, usage: &mut Amounts) {
+    let asked = Asked::by_pod(pod);
+    for (name, amount) in &asked.requests {
+        usage.insert(format!("requests.{name}"), *amount);
+        if COMPUTE.contains(&name.as_str()) {
+            usage.insert(name.clone(), *amount);
+        }
+    }
+    for (name, amount) in &asked.limits {
+        usage.insert(format!("limits.{name}"), *amount);
+    }
+}
+
+fn service(service: &Object, usage: &mut Amounts) {
+    let kind = service.text_at(&["spec", "type"]);
+    let ports = service.at(&["spec", "ports"]).and_then(Json::as_array).map_or(0, Vec::len);
+    let ports = count(i64::try_from(ports).unwrap_or(i64::MAX));
+    let drawn = service.at(&["spec", "allocateLoadBalancerNodePorts"]) != Some(&Json::Bool(false));
+    if kind == "LoadBalancer" {
+        usage.insert("services.loadbalancers".into(), count(1));
+    }
+    if kind == "NodePort" || (kind == "LoadBalancer" && drawn) {
+        usage.insert("services.nodeports".into(), ports);
+    }
+}
+
+fn claim(claim: &Object, usage: &mut Amounts) {
+    let asked = claim.get("spec").and_then(Json::as_object).map(Asked::by).unwrap_or_default();
+    let class = claim.text_at(&["spec", "storageClassName"]);
+    let of_class = |name: &str| format!("{class}.storageclass.storage.k8s.io/{name}");
+    if !class.is_empty() {
+        usage.insert(of_class("persistentvolumeclaims"), count(1));
+    }
+    if let Some(size) = asked.requests.get("storage") {
+        usage.insert("requests.storage".into(), *size);
+        if !class.is_empty() {
+            usage.insert(of_class("requests.storage"), *size);
+        }
+    }
+}
+
+/// What a pod does not say though one of the quota's words `hard` counts it, with the containers
+/// that do not say it.
+pub(super) fn missing<'h>(object: &Object, hard: impl Iterator<Item = &'h String>) -> Vec<String> {
+    if object.kind() != "Pod" {
+        return Vec::new();
+    }
+    let mut missing = Vec::new();
+    for word in hard {
+        let (limit, name) = match word.split_once('.') {
+            Some(("limits", name)) => (true, name),
+            Some(("requests", name)) => (false, name),
+            _ => (false, word.as_str()),
+        };
+        if !COMPUTE.contains(&name) {
+            continue;
+        }
+        let lists = ["containers", "initContainers"].into_iter();
+        let silent = lists.flat_map(|list| containers(object, list)).filter(|container| {
+            let asked = Asked::by(container);
+            let amounts = if limit { &asked.limits } else { &asked.requests };
+            !amounts.contains_key(name)
+        });
+        let names: Vec<&str> =
+            silent.filter_map(|container| container.get("name")?.as_str()).collect();
+        if !names.is_empty() {
+            missing.push(format!("{word} for: {}", names.join(",")));
+        }
+    }
+    missing
+}

@@ -225,8 +225,7 @@ fn builder(protocol: Protocol, env: &Env) -> auto::Builder<Connections> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .half_close(true);
+        .max_buf_size(MAX_HEAD_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())

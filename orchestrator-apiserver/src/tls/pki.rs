@@ -19,8 +19,8 @@ use super::{TlsError, kubeconfig};
 /// no rotation that a shorter life would exercise.
 const VALID_YEARS: i32 = 10;
 
-/// The name of the administrator.
-const ADMIN: &str = "kubernetes-admin";
+/// The name and uid of the administrator.
+const ADMIN: &str = "admin";
 
 /// The letters of the administrator's token: 160 bits.
 const TOKEN_LETTERS: usize = 40;
@@ -136,9 +136,10 @@ impl Pki {
         &self.admin_token
     }
 
-    /// The user that the administrator's certificate and token stand for.
+    /// The user that the administrator's token stands for; the certificate names the same, yet
+    /// certificates carry no uid.
     pub fn admin() -> UserInfo {
-        UserInfo::new(ADMIN, [UserInfo::MASTERS])
+        UserInfo { uid: ADMIN.into(), ..UserInfo::new(ADMIN, [UserInfo::MASTERS]) }
     }
 
     /// A certificate for a server that is reached under the given names and addresses, besides

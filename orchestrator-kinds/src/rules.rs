@@ -68,6 +68,7 @@ pub trait Rules: std::fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// 500 where the object cannot be expressed here.
+    #[expect(clippy::wrong_self_convention, reason = "the other half of `to_storage`")]
     fn from_storage(&self, _object: &mut Object) -> Result<(), Status> {
         Ok(())
     }

@@ -94,11 +94,11 @@ fn check_type(secret: &Object, errors: &mut FieldErrors) {
         }
     };
     match secret.text("type") {
-        "kubernetes.io/service-account-token" => {
-            if secret.annotation(ACCOUNT_NAME).is_none_or(str::is_empty) {
-                let annotations = METADATA.child("annotations");
-                errors.required(&annotations.key(ACCOUNT_NAME), "");
-            }
+        "kubernetes.io/service-account-token"
+            if secret.annotation(ACCOUNT_NAME).is_none_or(str::is_empty) =>
+        {
+            let annotations = METADATA.child("annotations");
+            errors.required(&annotations.key(ACCOUNT_NAME), "");
         }
         "kubernetes.io/dockercfg" => check_json(secret, ".dockercfg", errors),
         "kubernetes.io/dockerconfigjson" => check_json(secret, ".dockerconfigjson", errors),

@@ -1,8 +1,8 @@
 //! PriorityClass: how important pods are.
 
+use orchestrator_core::Object;
 use orchestrator_core::field::{FieldErrors, Path};
 use orchestrator_core::resource::Change;
-use orchestrator_core::{Json, Object};
 
 use crate::fields::{Fields, Fill};
 use crate::meta::METADATA;
@@ -69,9 +69,8 @@ impl Rules for PriorityClass {
 }
 
 fn check_policy(class: &Object, errors: &mut FieldErrors) {
-    let all = Json::Object(class.as_map().clone());
     const POLICIES: [&str; 2] = ["PreemptLowerPriority", "Never"];
-    check_option(&all, "preemptionPolicy", &POLICIES, &Path::ROOT, errors);
+    check_option(class, "preemptionPolicy", &POLICIES, &Path::ROOT, errors);
 }
 
 /// A class under a reserved name is just what the cluster says it is.

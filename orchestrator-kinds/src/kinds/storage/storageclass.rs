@@ -28,10 +28,9 @@ impl Rules for StorageClass {
     fn validate(&self, new: &Object, _change: Change<'_>, errors: &mut FieldErrors) {
         check_provisioner(new.text("provisioner"), &Path::new("provisioner"), errors);
         check_parameters(new, errors);
-        let all = Json::Object(new.as_map().clone());
-        check_option(&all, "reclaimPolicy", &["Delete", "Retain"], &Path::ROOT, errors);
+        check_option(new, "reclaimPolicy", &["Delete", "Retain"], &Path::ROOT, errors);
         const MODES: [&str; 2] = ["Immediate", "WaitForFirstConsumer"];
-        check_option(&all, "volumeBindingMode", &MODES, &Path::ROOT, errors);
+        check_option(new, "volumeBindingMode", &MODES, &Path::ROOT, errors);
         let path = Path::new("allowedTopologies");
         for (i, term) in new.list("allowedTopologies").iter().enumerate() {
             check_topology(term, &path.index(i), errors);

@@ -113,7 +113,7 @@ fn check_policies(spec: &Json, path: &Path<'_>, errors: &mut FieldErrors) {
 
 /// Checks that the field `name` is one of `supported`; an empty one is missing.
 pub(crate) fn check_choice(
-    parent: &Json,
+    parent: &impl Fields,
     name: &str,
     supported: &[&str],
     path: &Path<'_>,
@@ -128,7 +128,7 @@ pub(crate) fn check_choice(
 
 /// Checks that the field `name`, where it is set, is one of `supported`.
 pub(crate) fn check_option(
-    parent: &Json,
+    parent: &impl Fields,
     name: &str,
     supported: &[&str],
     path: &Path<'_>,

@@ -93,6 +93,10 @@ fn take_resources(kept: &mut Map, wanted: &Json) {
 
 /// Labels of the pod itself that its affinity names become part of the selectors.
 fn merge_label_keys(pod: &mut Object) {
+    let spec = pod.sub("spec");
+    if !spec.has("topologySpreadConstraints") && !spec.has("affinity") {
+        return;
+    }
     let labels = pod.labels().cloned().unwrap_or_default();
     let spec = pod.map_mut("spec");
     for constraint in spec.maps_of("topologySpreadConstraints") {

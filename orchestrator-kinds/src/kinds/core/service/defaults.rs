@@ -1,6 +1,5 @@
 //! Defaults of a service.
 
-use orchestrator_core::Json;
 use orchestrator_core::object::Map;
 
 use super::is_external;
@@ -22,7 +21,7 @@ pub(super) fn fill(spec: &mut Map) {
     for port in spec.maps_of("ports") {
         fill_port(port);
     }
-    let (external, kind) = (is_external(&Json::Object(spec.clone())), spec.text("type").to_owned());
+    let (external, kind) = (is_external(spec), spec.text("type").to_owned());
     if external {
         spec.fill_text("externalTrafficPolicy", "Cluster");
     }

@@ -89,12 +89,12 @@ impl Rules for Service {
 }
 
 /// Whether the service has no address of its own.
-fn is_headless(spec: &Json) -> bool {
+fn is_headless(spec: &impl Fields) -> bool {
     spec.texts("clusterIPs").next() == Some("None") || spec.text("clusterIP") == "None"
 }
 
 /// Whether machines outside of the cluster can reach the service.
-fn is_external(spec: &Json) -> bool {
+fn is_external(spec: &impl Fields) -> bool {
     match spec.text("type") {
         "LoadBalancer" | "NodePort" => true,
         "ClusterIP" => !spec.list("externalIPs").is_empty(),

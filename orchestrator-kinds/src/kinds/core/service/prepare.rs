@@ -58,14 +58,10 @@ fn keep_allocated(spec: &mut Map, old: &Json) {
                 port.fill_number("nodePort", number);
             }
         }
-        if kind == "LoadBalancer" {
-            if let Some(number) = old
-                .int("healthCheckNodePort")
-                .filter(|_| spec.text("externalTrafficPolicy") == "Local")
-            {
-                spec.fill_number("healthCheckNodePort", number);
-            }
-        }
+    }
+    let local = kind == "LoadBalancer" && spec.text("externalTrafficPolicy") == "Local";
+    if let Some(number) = old.int("healthCheckNodePort").filter(|_| local) {
+        spec.fill_number("healthCheckNodePort", number);
     }
 }
 
@@ -112,22 +108,12 @@ fn drop_of_other_type(spec: &mut Map, old: &Json) {
 fn normalize(spec: &mut Map, old: Option<&Json>) {
     let first = spec.text("clusterIP").to_owned();
     let listed = spec.texts("clusterIPs").next().unwrap_or_default().to_owned();
-    match old {
-        None => {
-            if !first.is_empty() && listed.is_empty() {
-                spec.insert("clusterIPs".into(), json!([first]));
-            }
-        }
-        Some(old) => {
-            let (was, was_listed) = (old.text("clusterIP"), old.sub("clusterIPs"));
-            if first.is_empty() && !was.is_empty() && spec.sub("clusterIPs") == was_listed {
-                spec.remove("clusterIPs");
-            } else if first != was && spec.sub("clusterIPs") == was_listed && !first.is_empty() {
-                spec.insert("clusterIPs".into(), json!([first]));
-            } else if !first.is_empty() && listed.is_empty() {
-                spec.insert("clusterIPs".into(), json!([first]));
-            }
-        }
+    let unchanged = old.is_some_and(|old| spec.sub("clusterIPs") == old.sub("clusterIPs"));
+    let was = old.map_or("", |old| old.text("clusterIP"));
+    if first.is_empty() && !was.is_empty() && unchanged {
+        spec.remove("clusterIPs");
+    } else if !first.is_empty() && (listed.is_empty() || (first != was && unchanged)) {
+        spec.insert("clusterIPs".into(), json!([first]));
     }
 }
 
@@ -136,10 +122,9 @@ fn fill_families(spec: &mut Map, primary: &str) {
     if !has_address(spec.text("type")) {
         return;
     }
-    let tree = Json::Object(spec.clone());
     let selectorless = spec.map("selector").is_none_or(|selector| selector.is_empty());
     let other = if primary == "IPv4" { "IPv6" } else { "IPv4" };
-    if is_headless(&tree) && selectorless {
+    if is_headless(spec) && selectorless {
         // Whoever makes its endpoints knows which families they have.
         if !spec.has("ipFamilyPolicy") && spec.list("ipFamilies").is_empty() {
             spec.insert("ipFamilies".into(), json!([primary, other]));

@@ -33,8 +33,7 @@ impl Part {
 }
 
 /// Makes a controller from the cluster's informers.
-pub(super) type ControllerFactory =
-    Box<dyn FnOnce(&ControllerDeps) -> Arc<dyn Controller> + Send>;
+pub(super) type ControllerFactory = Box<dyn FnOnce(&ControllerDeps) -> Arc<dyn Controller> + Send>;
 
 /// Says what a [`Cluster`] is made of; without further words it is a complete control plane in
 /// memory on the host's clock, with no nodes.

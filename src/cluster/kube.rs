@@ -94,7 +94,8 @@ impl InProcess {
             }
         });
         self.connections.lock().push(driver);
-        let target = request.uri().path_and_query().map_or("/", |target| target.as_str()).parse()?;
+        let target =
+            request.uri().path_and_query().map_or("/", |target| target.as_str()).parse()?;
         *request.uri_mut() = target;
         request.headers_mut().insert(header::HOST, header::HeaderValue::from_static("localhost"));
         let response = sender.send_request(request).await?;

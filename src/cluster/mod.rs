@@ -16,9 +16,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use orchestrator_apiserver::ApiServer;
 use orchestrator_apiserver::http::HttpService;
 use orchestrator_apiserver::tls::{Pki, TlsError};
-use orchestrator_apiserver::ApiServer;
 use orchestrator_client::{Client, Informers};
 use orchestrator_controllers::RunningManager;
 use orchestrator_core::resource::Network;
@@ -160,5 +160,11 @@ impl Cluster {
         let env = self.env.clone();
         let copy = Arc::new(memory.fork(env.clone()));
         Some(Self::builder().env(env).network(self.network.clone()).memory_store(copy))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.informers.close();
     }
 }

@@ -88,6 +88,13 @@ pub struct ProcessNode {
     proxy_loop: orchestrator_proxy::Running,
     _proxy: Arc<UserspaceProxy>,
     runtime: Arc<ProcessRuntime>,
+    informers: Informers,
+}
+
+impl Drop for ProcessNode {
+    fn drop(&mut self) {
+        self.informers.close();
+    }
 }
 
 impl RunningNodes {
@@ -192,8 +199,8 @@ impl ProcessNode {
         let config = UserspaceConfig::default();
         let config = config.node_addresses([IpAddr::V4(Ipv4Addr::UNSPECIFIED)]);
         let proxy = Arc::new(UserspaceProxy::new(env, config));
-        let proxy_loop = ProxyLoop::new(informers, Arc::clone(&proxy) as _, name).start();
-        Ok(Self { agent, proxy_loop, _proxy: proxy, runtime })
+        let proxy_loop = ProxyLoop::new(informers.clone(), Arc::clone(&proxy) as _, name).start();
+        Ok(Self { agent, proxy_loop, _proxy: proxy, runtime, informers })
     }
 
     /// Waits until the node is registered and its service proxy has its first table.
@@ -204,8 +211,8 @@ impl ProcessNode {
 
     /// Ends all processes, each with its grace, then the node.
     pub async fn shutdown(self) {
-        let Self { agent, proxy_loop, _proxy, runtime } = self;
-        drop((agent, proxy_loop));
+        let runtime = Arc::clone(&self.runtime);
+        drop(self);
         runtime.shut_down(SHUTDOWN_GRACE).await;
     }
 }

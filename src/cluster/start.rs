@@ -9,7 +9,9 @@ use orchestrator_apiserver::authn::{
 use orchestrator_apiserver::http::HttpService;
 use orchestrator_apiserver::tls::Pki;
 use orchestrator_client::{Client, Informers};
-use orchestrator_controllers::{ControllerDeps, Manager, Resources, RunningManager, ServedResource};
+use orchestrator_controllers::{
+    ControllerDeps, Manager, Resources, RunningManager, ServedResource,
+};
 use orchestrator_core::{Env, Store, UserInfo};
 use orchestrator_runtime::agent::NodeTable;
 use orchestrator_sched::{Running, SchedulerLoop};

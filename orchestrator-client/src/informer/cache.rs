@@ -167,6 +167,13 @@ impl Cache {
         handlers.push(handler);
     }
 
+    /// Lets go of all handlers: what they hold may hold the cache in turn.
+    pub(super) fn close(&self) {
+        // Dropped outside of the lock, since what goes with them may look at the cache.
+        let handlers = std::mem::take(&mut *self.handlers.lock());
+        drop(handlers);
+    }
+
     /// Takes over a listed state: what is not in it is gone.
     pub(super) fn replace(&self, items: Vec<Item>, revision: Revision) {
         let handlers = self.handlers.lock();

@@ -39,6 +39,12 @@ struct State {
     tasks: Tasks,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.state.get_mut().caches.values().for_each(|cache| cache.close());
+    }
+}
+
 impl Informers {
     /// No informers yet; each starts when it is first asked for.
     pub fn new(client: Client) -> Self {
@@ -84,6 +90,19 @@ impl Informers {
         state.tasks.push(task);
         state.caches.insert(key, Arc::clone(&cache));
         cache
+    }
+
+    /// Ends all informers and lets go of their handlers; the caches stay as they are.
+    ///
+    /// Handlers tend to hold informers, which hold the caches, which hold the handlers: whoever
+    /// owns a set of parts closes their informers when the parts end, so that nothing is left.
+    pub fn close(&self) {
+        let (caches, tasks) = {
+            let mut state = self.inner.state.lock();
+            (state.caches.values().cloned().collect::<Vec<_>>(), std::mem::take(&mut state.tasks))
+        };
+        drop(tasks);
+        caches.iter().for_each(|cache| cache.close());
     }
 
     /// Waits until every cache asked for so far holds a consistent state.

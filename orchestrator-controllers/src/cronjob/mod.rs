@@ -1,7 +1,7 @@
 //! CronJobs: Jobs that start by the clock.
 //!
-//! A reconcile looks at the newest start time that has come since the last start ([`schedule`]),
-//! decides what to do about it ([`plan`]), and comes back for the next one. Start times that
+//! A reconcile looks at the newest start time that has come since the last start (`schedule`),
+//! decides what to do about it (`plan`), and comes back for the next one. Start times that
 //! were missed while nobody looked are not made up for, only the newest counts.
 
 mod plan;

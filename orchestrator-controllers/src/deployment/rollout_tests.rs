@@ -1,3 +1,5 @@
+//! The steps of updates and of changes of size, in tables.
+
 use super::rollout::*;
 use super::*;
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! Endpoints: the addresses of a service's pods in one object, for clients of the old API.
 //!
-//! [`plan`] computes the object from the service and its pods; the rest writes it.
+//! `plan` computes the object from the service and its pods; the rest writes it.
 
 mod plan;
 

@@ -1,6 +1,6 @@
 //! EndpointSlices: the addresses of a service's pods in slices, which proxies follow.
 //!
-//! [`desired`] says which endpoints there shall be, [`plan`] spreads them over slices with as
+//! `desired` says which endpoints there shall be, `plan` spreads them over slices with as
 //! few writes as possible.
 
 mod desired;

@@ -9,8 +9,6 @@
 //! The semantics and the default times of client-go's leader election.
 
 mod record;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,8 +10,6 @@
 
 mod metrics;
 mod runner;
-#[cfg(test)]
-mod tests;
 
 pub use metrics::Metrics;
 

@@ -69,18 +69,20 @@ impl Runner {
             }
             Err(status) => {
                 self.counters.failures.count();
-                self.report(&status);
+                self.report(&key, &status);
                 self.queue.retry(&key);
             }
         }
         (key, writes)
     }
 
-    /// A conflict is how optimistic concurrency works; anything else is worth a warning.
-    fn report(&self, status: &Status) {
-        match status.is_conflict() {
-            true => tracing::debug!(%status, "reconcile met a conflict"),
-            false => tracing::warn!(%status, "reconcile failed"),
+    /// A conflict is how optimistic concurrency works, and an object may go at any time; anything
+    /// else is worth a warning.
+    fn report(&self, key: &ObjectKey, status: &Status) {
+        let controller = self.controller.name();
+        match status.is_conflict() || status.is_not_found() {
+            true => tracing::debug!(controller, %key, %status, "reconcile was overtaken"),
+            false => tracing::warn!(controller, %key, %status, "reconcile failed"),
         }
     }
 

@@ -1,3 +1,5 @@
+//! The queue under a clock that stands still, and its laws.
+
 use std::collections::BTreeMap;
 
 use super::*;

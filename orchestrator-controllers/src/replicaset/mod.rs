@@ -5,7 +5,7 @@
 //! deleted, do not count. There are no expectations to keep: a key runs again only after the
 //! caches show its own writes.
 //!
-//! [`rank`] says which pods go first, [`status`](mod@status) what the status says.
+//! `rank` says which pods go first, `status` what the status says.
 
 mod rank;
 mod status;

@@ -19,9 +19,11 @@ async fn run(count: usize) -> Vec<(String, u64)> {
         api.create(&serde_json::from_value(deployment).unwrap()).await.unwrap();
     }
     plane.settle().await;
-    let complete = plane.list::<Deployment>("default").await.iter().all(|deployment| {
-        deployment.status.as_ref().unwrap().available_replicas == Some(3)
-    });
+    let complete = plane
+        .list::<Deployment>("default")
+        .await
+        .iter()
+        .all(|deployment| deployment.status.as_ref().unwrap().available_replicas == Some(3));
     assert!(complete);
     for metrics in plane.manager.metrics() {
         assert_eq!((metrics.panics, metrics.unseen_writes), (0, 0), "{metrics:?}");

@@ -1,6 +1,6 @@
 //! `/healthz`, `/livez` and `/readyz`, each as a whole and check by check.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::watch;
 
 use crate::server::ApiServer;
 
@@ -64,18 +64,33 @@ impl Check {
 }
 
 /// The health of a server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Health {
-    stopping: AtomicBool,
+    stopping: watch::Sender<bool>,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { stopping: watch::Sender::new(false) }
+    }
 }
 
 /// What a probe answers: whether all is well, and the words.
 pub(crate) type Answer = (bool, String);
 
 impl Health {
-    /// From now on the server is not ready.
+    /// From now on the server is not ready, and watches end.
     pub(crate) fn stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        self.stopping.send_replace(true);
+    }
+
+    /// Returns when the server is about to stop.
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut stopping = self.stopping.subscribe();
+        async move {
+            // A server that is gone has stopped too.
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+        }
     }
 
     /// Runs all checks of a probe but those in `exclude`.
@@ -128,7 +143,7 @@ impl Health {
         match check {
             Check::Ping | Check::InformerSync => true,
             Check::Store => server.objects().store().status().await.is_ok(),
-            Check::Shutdown => !self.stopping.load(Ordering::Relaxed),
+            Check::Shutdown => !*self.stopping.borrow(),
         }
     }
 }

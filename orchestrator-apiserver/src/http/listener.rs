@@ -46,7 +46,7 @@ const MAX_STREAMS: u32 = 250;
 /// How often an idle HTTP/2 client is asked whether it is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
-/// How long running requests may take when the server stops; watches end at once after it.
+/// How long running requests may take when the server stops; watches end at once.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// A server that listens; dropping it closes the socket and all connections.
@@ -221,11 +221,7 @@ fn builder(protocol: Protocol, env: &Env) -> auto::Builder<Connections> {
         Protocol::Http2 => builder.http2_only(),
         Protocol::Either => builder,
     };
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(MAX_HEAD_BYTES);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(MAX_HEAD_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())

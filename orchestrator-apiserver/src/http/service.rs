@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use futures::StreamExt;
 use futures::future::{Either, select};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
@@ -256,7 +257,7 @@ impl Call<'_> {
         let mut answer = answer::encoded(encoded, text(headers, header::ACCEPT_ENCODING));
         answer::warn(&mut answer, &response.warnings);
         if verb == Verb::Watch {
-            hold(answer.body_mut(), shared.metrics.watching());
+            until_stop(answer.body_mut(), shared);
         }
         Ok(answer)
     }
@@ -291,10 +292,11 @@ impl Call<'_> {
     }
 }
 
-/// Holds on to `held` until the body has been sent or dropped.
-fn hold<T: Send + Unpin + 'static>(payload: &mut Payload, held: T) {
-    if let Payload::Stream(chunks) = std::mem::replace(payload, Payload::empty()) {
-        *payload = Payload::Stream(Box::pin(Held::new(chunks, held)));
+/// Counts the watch as open until it ends, which it does at the latest when the server stops.
+fn until_stop(payload: &mut Payload, shared: &Shared) {
+    if let Payload::Stream(frames) = std::mem::replace(payload, Payload::empty()) {
+        let frames = frames.take_until(Box::pin(shared.health.stopped()));
+        *payload = Payload::Stream(Box::pin(Held::new(frames, shared.metrics.watching())));
     }
 }
 

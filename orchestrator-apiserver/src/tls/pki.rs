@@ -255,12 +255,12 @@ mod tests {
 
     #[test]
     fn keys_survive_a_restart_and_are_private() {
-        let directory =
-            std::env::temp_dir().join(format!("orchestrator-pki-{}", Env::system().uid()));
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
         let env = Env::system();
-        let first = Pki::in_directory(&directory, &env).unwrap();
+        let first = Pki::in_directory(directory, &env).unwrap();
         first.admin_kubeconfig("https://127.0.0.1:6443").unwrap();
-        let second = Pki::in_directory(&directory, &env).unwrap();
+        let second = Pki::in_directory(directory, &env).unwrap();
         assert_eq!(first.ca_certificate, second.ca_certificate);
         assert_eq!(first.admin_token, second.admin_token);
         assert_eq!(first.service_account_key, second.service_account_key);
@@ -269,8 +269,7 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }
         std::fs::remove_file(directory.join("ca.crt")).unwrap();
-        let third = Pki::in_directory(&directory, &env).unwrap();
+        let third = Pki::in_directory(directory, &env).unwrap();
         assert!(third.server(&["10.0.0.1".into(), "0.0.0.0".into(), "example.com".into()]).is_ok());
-        std::fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -123,6 +123,24 @@ async fn a_client_that_says_nothing_is_let_go() {
 }
 
 #[tokio::test]
+async fn a_server_that_stops_ends_its_watches_and_its_connections() {
+    let cluster = Cluster::start().await;
+    let server = listen(&cluster).await;
+    let master = cluster.pki.client("root", "system:masters").unwrap();
+    let stream = connect(&cluster, &server, Some(&master), b"http/1.1").await;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    let _driver = Env::system().spawn("client", async move { drop(connection.await) });
+    let request = Request::get("/api/v1/nodes?watch=1").header("host", "kubernetes");
+    let response = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let address = server.address();
+    server.stop().await;
+    assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
 async fn the_kubeconfig_names_server_authority_and_user() {
     let cluster = Cluster::start().await;
     let text = cluster.pki.admin_kubeconfig("https://127.0.0.1:6443").unwrap();

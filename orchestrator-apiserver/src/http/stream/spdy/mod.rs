@@ -173,7 +173,7 @@ impl Incoming {
 
     async fn begin(&mut self, id: u32, headers: Headers, fin: bool) -> Result<(), Gone> {
         // A client's streams are odd and ascend.
-        if id % 2 == 0 || id <= self.last {
+        if id.is_multiple_of(2) || id <= self.last {
             return self.send(Sent::Reset { id, reason: PROTOCOL }).await;
         }
         self.last = id;

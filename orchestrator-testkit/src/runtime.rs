@@ -20,7 +20,7 @@ use orchestrator_core::runtime::{
 pub enum Program {
     /// Runs until it is stopped; ends at the signal.
     Forever,
-    /// Runs until it is killed; takes no notice of the signal.
+    /// Runs until it is killed; takes no notice of the signal from when it writes `ready`.
     Stubborn,
     /// Ends at once with this code, after it wrote the line `done`.
     Exit(i32),
@@ -156,6 +156,9 @@ async fn a_stop_has_grace_and_may_be_shortened(subject: &dyn Subject) {
     bench.stop(&forever, Duration::from_secs(3600)).await;
     assert!(bench.exited(&forever).await.exit().is_some(), "a stop returns when it has ended");
     let stubborn = bench.start("stubborn", Program::Stubborn).await;
+    let options = LogOptions { follow: true, ..LogOptions::default() };
+    let mut log = bench.runtime.logs(stubborn.clone(), options).await.expect("the log opens");
+    assert_eq!(log.next().await.as_deref(), Some(&b"ready\n"[..]));
     let long = bench.stop(&stubborn, Duration::from_secs(3600));
     let short = bench.stop(&stubborn, Duration::ZERO);
     futures::join!(long, short);

@@ -85,6 +85,7 @@ fn stop(
             name: member.name().to_owned(),
             container: state.id.clone(),
             grace,
+            until,
             why: StopReason::PodEnds,
         });
     }

@@ -76,6 +76,8 @@ pub enum Action {
         container: ContainerId,
         /// How long it may take.
         grace: Duration,
+        /// When that is over.
+        until: Timestamp,
         /// What for.
         why: StopReason,
     },

@@ -120,7 +120,8 @@ fn stop_doomed(view: View<'_>, plan: &mut Plan) {
         if memory.work == Work::Idle {
             let grace = own_grace.unwrap_or(super::goal::seconds_of(grace.unwrap_or(30)));
             let (name, container) = (member.name().to_owned(), state.id.clone());
-            plan.actions.push(Action::Stop { name, container, grace, why });
+            let until = super::backoff::after(view.now, grace);
+            plan.actions.push(Action::Stop { name, container, grace, until, why });
         }
     }
 }

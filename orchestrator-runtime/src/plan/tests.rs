@@ -268,6 +268,11 @@ fn a_shorter_grace_stops_again_and_a_longer_one_does_not() {
     };
     assert_eq!(stopping(0, 29).plan(), "stop:a/0s");
     assert_eq!(stopping(30, 29).plan(), "");
+    // What was begun in the last look is not begun again in the next one.
+    let mut case = Case::new(job("Always")).with("a").change(deleted(30));
+    let [Action::Stop { until, .. }] = &plan(case.view()).actions[..] else { panic!("no stop") };
+    case.memory.container_mut("a").work = Work::Stopping { until: *until };
+    assert_eq!(case.plan(), "");
 }
 
 #[test]

@@ -115,23 +115,35 @@ impl ProcessId {
     }
 }
 
-/// Ends every process that carries the id of `container`, also those that left its session; tells
-/// which, as their end comes a little later.
-pub fn sweep(container: &str) -> Vec<ProcessId> {
-    let mark = format!("{CONTAINER_VARIABLE}={container}");
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    let found: Vec<ProcessId> =
-        pids.filter(|pid| carries(*pid, &mark)).filter_map(ProcessId::of).collect();
-    for process in &found {
-        process.signal(Signal::KILL.as_raw());
-    }
-    found
+/// What a [`sweep`] has found.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// The processes that it has ended, or rather told to end.
+    pub ended: Vec<ProcessId>,
+    /// Whether some process was just changing its program, so that nobody can tell whose it is.
+    pub unclear: bool,
 }
 
-fn carries(pid: i32, mark: &str) -> bool {
-    let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    environ.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+/// Ends every process that carries the id of `container`, also those that left its session, among
+/// those that started no earlier than `since`.
+pub fn sweep(container: &str, since: Option<ProcessId>) -> Swept {
+    let mark = format!("{CONTAINER_VARIABLE}={container}");
+    let mut swept = Swept::default();
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    for process in pids.filter_map(ProcessId::of) {
+        if since.is_some_and(|since| process.started < since.started) {
+            continue;
+        }
+        let Ok(environ) = std::fs::read(format!("/proc/{}/environ", process.pid)) else { continue };
+        if environ.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()) {
+            process.signal(Signal::KILL.as_raw());
+            swept.ended.push(process);
+        }
+        // Between two programs a process shows no environment.
+        swept.unclear |= environ.is_empty() && process.is_alive();
+    }
+    swept
 }
 
 /// Makes a named pipe.

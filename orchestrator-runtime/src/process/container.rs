@@ -177,7 +177,7 @@ impl Container {
             return Ok(Self::supervised(shared, pod, dir, record, waiter, streams, log));
         }
         // What is left of it, if anything, belongs to nobody.
-        child::sweep(&record.id);
+        child::sweep(&record.id, record.process);
         record.exit = Some(supervise::exit(Ended::Unknown, shared.env.now(), String::new()));
         supervise::write(&dir, &record);
         Ok(Self::ended(dir, record))
@@ -271,7 +271,7 @@ impl Container {
         let record = self.record.lock();
         if let Some(process) = record.process.filter(|_| record.exit.is_none()) {
             process.kill_group();
-            child::sweep(&record.id);
+            child::sweep(&record.id, record.process);
         }
     }
 

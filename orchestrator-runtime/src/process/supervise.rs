@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -18,7 +19,7 @@ use crate::events::Events;
 use crate::raw::Watched;
 
 /// How often processes are looked for that are still there: one may have forked meanwhile.
-const SWEEPS: usize = 8;
+const SWEEPS: u32 = 5;
 
 /// The longest termination message that is kept: the kubelet's limit.
 const MESSAGE_BYTES: usize = 4096;
@@ -100,15 +101,20 @@ impl Supervisor {
     /// Ends whatever the main process has left behind, and waits for its end.
     async fn sweep(&self) {
         let id = self.record.lock().id.clone();
-        for _ in 0..SWEEPS {
-            let left = child::sweep(&id);
-            if left.is_empty() {
+        for round in 0..SWEEPS {
+            let swept = child::sweep(&id, Some(self.process));
+            if swept.ended.is_empty() && !swept.unclear {
                 return;
             }
-            for process in left {
+            for process in swept.ended {
                 if let Ok(pidfd) = process.pidfd() {
                     pidfd.readable().await;
                 }
+            }
+            if swept.unclear {
+                // Nothing tells when a process has its new program, which takes some microseconds;
+                // one without any environment never shows one, so this has an end.
+                self.env.sleep(Duration::from_millis(1 << round)).await;
             }
         }
     }

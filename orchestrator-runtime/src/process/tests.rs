@@ -86,7 +86,9 @@ impl Subject for Host {
     fn program(&self, program: Program, config: &mut ContainerConfig) {
         let script = match program {
             Program::Forever => "exec sleep 100000".to_owned(),
-            Program::Stubborn => "trap '' TERM; while :; do sleep 100000; done".to_owned(),
+            Program::Stubborn => {
+                "trap '' TERM; echo ready; while :; do sleep 100000; done".to_owned()
+            }
             Program::Exit(code) => format!("echo done; exit {code}"),
         };
         config.command = vec!["sh".into(), "-c".into(), script];

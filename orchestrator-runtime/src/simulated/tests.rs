@@ -30,6 +30,7 @@ impl Subject for Simulation {
     fn sandbox(&self, config: &mut SandboxConfig) {
         let declared = [
             ("stubborn", "stop", "999h"),
+            ("stubborn", "log", "ready"),
             ("exit-0", "run", "1s"),
             ("exit-0", "log", "done"),
             ("exit-3", "run", "1s"),

@@ -33,11 +33,11 @@ impl Worker {
         let (context, pod) = (Arc::clone(&self.context), Arc::clone(&self.pod));
         let job = match action {
             Action::Start { name, attempt, after } => return self.start(&name, attempt, after),
-            Action::Stop { name, container, grace, why } => {
+            Action::Stop { name, container, grace, until, why } => {
                 let (container, id) = (self.spec(&name), container);
                 let state = self.state.clone();
                 let stop = Stop { context, pod, container, id, grace, why, state, again: false };
-                return self.stop(name, stop);
+                return self.stop(name, until, stop);
             }
             Action::RemoveContainer(id) => {
                 return self.jobs.push(actions::remove_container(context, id));
@@ -79,8 +79,7 @@ impl Worker {
         self.launch(name, job.boxed());
     }
 
-    fn stop(&mut self, name: String, mut stop: Stop) {
-        let until = self.context.env.now().saturating_add(stop.grace).unwrap_or(Timestamp::MAX);
+    fn stop(&mut self, name: String, until: Timestamp, mut stop: Stop) {
         let memory = self.memory.container_mut(&name);
         stop.again = matches!(memory.work, Work::Stopping { .. });
         memory.work = Work::Stopping { until };

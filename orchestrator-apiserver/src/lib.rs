@@ -2,11 +2,11 @@
 //!
 //! [`ApiServer`] implements [`ApiService`](orchestrator_core::ApiService) on any
 //! [`Store`](orchestrator_core::Store). Every request, from a socket or from the same process,
-//! takes one path: [`pipeline`] resolves the resource, authorises, and hands over to one verb in
-//! [`rest`] or one part of an object in [`subresource`]; writes pass the [`admission`] chain and
-//! the kind's [`Strategy`](orchestrator_core::resource::Strategy) before the store. The server
-//! knows no kind besides the [`Registry`] it is built with, so an embedder can serve more, fewer
-//! or other kinds.
+//! takes one path: `pipeline` resolves the resource, authorises, and hands over to one verb in
+//! `rest`, one part of an object in `subresource`, or one question in `reviews`; writes pass the
+//! [`admission`] chain and the kind's [`Strategy`](orchestrator_core::resource::Strategy) before
+//! the store. The server knows no kind besides the [`Registry`] it is built with, so an embedder
+//! can serve more, fewer or other kinds.
 //!
 //! Start at [`ApiServer::builder`].
 

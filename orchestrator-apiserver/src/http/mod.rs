@@ -5,7 +5,7 @@
 //! [`ApiServer`](crate::ApiServer) and writes the answer in the form that was negotiated
 //! ([`crate::encode`]). [`serve`] puts it behind TLS; [`HttpService::serve_duplex`] behind any
 //! connection of the same process. Two-way sessions (exec, attach, port-forward) leave HTTP by an
-//! upgrade; they are in [`stream`].
+//! upgrade; they are in `stream`.
 //!
 //! Everything that comes in is bounded: headers and paths by the HTTP library, bodies by
 //! [`MAX_BODY_BYTES`], waiting by timeouts, sessions and connections by count.

@@ -1,9 +1,9 @@
 //! OpenAPI: what the server serves, for `kubectl explain` and for clients that check before they
 //! send.
 //!
-//! The schemas come from the Rust types by `schemars` ([`types`]), the extensions of Kubernetes
-//! from the schema that also decodes bodies ([`extend`]), the paths from the registry
-//! ([`paths`]). Everything is made when it is first asked for and kept until the registry
+//! The schemas come from the Rust types by `schemars` (`types`), the extensions of Kubernetes
+//! from the schema that also decodes bodies (`extend`), the paths from the registry
+//! (`paths`). Everything is made when it is first asked for and kept until the registry
 //! changes, so a server that nobody asks pays nothing.
 
 mod extend;

@@ -106,13 +106,15 @@ pub struct Server {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub nodes: u16,
 
-    /// The addresses of services, in CIDR form.
-    #[arg(long, value_name = "CIDR", default_value = "127.96.0.0/12")]
-    pub service_cidr: String,
+    /// The addresses of services, in CIDR form. With a node among the parts 127.96.0.0/12, which
+    /// needs no rights to be served; else 10.0.0.0/24.
+    #[arg(long, value_name = "CIDR")]
+    pub service_cidr: Option<String>,
 
-    /// The addresses of pods, in CIDR form.
-    #[arg(long, value_name = "CIDR", default_value = "127.64.0.0/12")]
-    pub pod_cidr: String,
+    /// The addresses of pods, in CIDR form. With a node among the parts 127.64.0.0/12, else
+    /// 10.244.0.0/16.
+    #[arg(long, value_name = "CIDR")]
+    pub pod_cidr: Option<String>,
 
     /// Run the pods of the manifests in this directory, whatever the API says.
     #[arg(long, value_name = "DIR")]

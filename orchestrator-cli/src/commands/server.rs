@@ -24,11 +24,7 @@ pub async fn run(server: Server) -> Result<(), BoxError> {
         parts,
         runtime: server.runtime,
         nodes: server.nodes,
-        network: Network {
-            service_cidr: server.service_cidr,
-            pod_cidr: server.pod_cidr,
-            ..Network::default()
-        },
+        network: network(server.service_cidr, server.pod_cidr, nodes > 0),
         data_dir: &server.listen.data_dir,
         static_pods: server.static_pods,
     };
@@ -46,6 +42,24 @@ pub async fn run(server: Server) -> Result<(), BoxError> {
     serving.shutdown().await;
     cluster.shutdown().await;
     Ok(())
+}
+
+/// The addresses that were asked for; else loopback ones where this process runs pods, and those of
+/// kube-apiserver where others do.
+fn network(services: Option<String>, pods: Option<String>, local: bool) -> Network {
+    let default = match local {
+        true => Network::default(),
+        false => Network {
+            service_cidr: "10.0.0.0/24".into(),
+            pod_cidr: "10.244.0.0/16".into(),
+            ..Network::default()
+        },
+    };
+    Network {
+        service_cidr: services.unwrap_or(default.service_cidr),
+        pod_cidr: pods.unwrap_or(default.pod_cidr),
+        ..Network::default()
+    }
 }
 
 fn part(named: &Named) -> Option<Part> {

@@ -13,7 +13,7 @@ fn single_requests_get_the_status_and_reason_of_a_real_server() {
     if !has("python3") {
         return;
     }
-    let server = Server::start("apiserver", &["--service-cidr", "10.0.0.0/24"]);
+    let server = Server::start("apiserver", &[]);
     // The facts were recorded with this account present and no controllers to make it.
     let account = r#"{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": "default"}}"#;
     if has("kubectl") {

@@ -22,6 +22,19 @@ spec:
         env: [{name: COLOUR, value: blue}]
 ";
 
+const PAGE: &str = "
+apiVersion: v1
+kind: Pod
+metadata: {name: page}
+spec:
+  containers:
+  - name: page
+    image: toolbox
+    command: [PROGRAM, toolbox, http, --text, the page]
+    args: [--listen, '$(POD_IP):8080']
+    env: [{name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}]
+";
+
 fn cluster(runtime: &str) -> Option<Server> {
     let parts = "apiserver,controllers,scheduler,node";
     has("kubectl").then(|| Server::start(parts, &["--runtime", runtime]))
@@ -31,7 +44,9 @@ fn cluster(runtime: &str) -> Option<Server> {
 fn objects_are_applied_shown_explained_changed_and_deleted() {
     let Some(server) = cluster("simulated") else { return };
     server.kubectl_with(&["apply", "-f", "-"], DEPLOYMENT).prints("deployment.apps/web created");
-    server.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]).prints("successfully rolled out");
+    server
+        .kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"])
+        .prints("successfully rolled out");
     let table = server.kubectl(&["get", "deployments,replicasets,pods", "-o", "wide"]).ok();
     for heading in ["READY", "UP-TO-DATE", "CONTAINERS", "DESIRED", "RESTARTS", "NODE"] {
         assert!(table.contains(heading), "{table}");
@@ -45,11 +60,17 @@ fn objects_are_applied_shown_explained_changed_and_deleted() {
     server.kubectl(&["explain", "deployment.spec.strategy.rollingUpdate"]).prints("maxSurge");
     server.kubectl(&["explain", "pod.spec.containers.livenessProbe"]).prints("initialDelaySeconds");
     server.kubectl_with(&["diff", "-f", "-"], &DEPLOYMENT.replace("blue", "red")).fails();
-    server.kubectl_with(&["apply", "--server-side", "--force-conflicts", "-f", "-"], DEPLOYMENT).prints("serverside-applied");
-    server.kubectl_with(&["apply", "-f", "-"], &DEPLOYMENT.replace("replicas:", "replica:")).fails();
+    server
+        .kubectl_with(&["apply", "--server-side", "--force-conflicts", "-f", "-"], DEPLOYMENT)
+        .prints("serverside-applied");
+    server
+        .kubectl_with(&["apply", "-f", "-"], &DEPLOYMENT.replace("replicas:", "replica:"))
+        .fails();
     server.kubectl(&["label", "deployment", "web", "tier=front"]).prints("labeled");
     server.kubectl(&["annotate", "deployment", "web", "note=x"]).prints("annotated");
-    server.kubectl(&["get", "deployments", "-l", "tier=front", "-o", "name"]).prints("deployment.apps/web");
+    server
+        .kubectl(&["get", "deployments", "-l", "tier=front", "-o", "name"])
+        .prints("deployment.apps/web");
     server.kubectl(&["auth", "whoami"]).prints("system:masters");
     server.kubectl(&["delete", "deployment", "web", "--wait=true"]).prints("deleted");
     server.kubectl(&["wait", "--for=delete", "pods", "-l", "app=web", "--timeout=60s"]).ok();
@@ -63,7 +84,14 @@ fn rollouts_go_forward_back_and_again() {
     let status = ["rollout", "status", "deployment/web", "--timeout=60s"];
     server.kubectl(&status).ok();
     server.kubectl(&["scale", "deployment", "web", "--replicas=4"]).prints("scaled");
-    server.kubectl(&["wait", "deployment/web", "--for=jsonpath={.status.readyReplicas}=4", "--timeout=60s"]).ok();
+    server
+        .kubectl(&[
+            "wait",
+            "deployment/web",
+            "--for=jsonpath={.status.readyReplicas}=4",
+            "--timeout=60s",
+        ])
+        .ok();
     server.kubectl(&["set", "env", "deployment/web", "COLOUR=red"]).ok();
     server.kubectl(&status).prints("successfully rolled out");
     server.kubectl(&["rollout", "history", "deployment/web"]).prints("2");
@@ -85,7 +113,9 @@ fn nodes_are_cordoned_tainted_and_drained() {
     server.kubectl(&["taint", "node", &node, "key=value:NoSchedule"]).prints("tainted");
     server.kubectl(&["taint", "node", &node, "key-"]).prints("untainted");
     server.kubectl(&["cordon", &node]).prints("cordoned");
-    server.kubectl(&["drain", &node, "--force", "--ignore-daemonsets", "--timeout=60s"]).prints("drained");
+    server
+        .kubectl(&["drain", &node, "--force", "--ignore-daemonsets", "--timeout=60s"])
+        .prints("drained");
     server.kubectl(&["get", "pods"]).prints("Pending");
     server.kubectl(&["uncordon", &node]).prints("uncordoned");
     server.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]).ok();
@@ -117,8 +147,12 @@ fn processes_are_logged_entered_and_reached() {
     let log = lines(follow.stdout.take().unwrap());
     let soon = std::time::Duration::from_secs(30);
     assert_eq!(log.recv_timeout(soon).as_deref(), Ok("started with blue"));
-    server.kubectl(&["exec", &pod, "--", "sh", "-c", "echo $COLOUR from inside"]).prints("blue from inside");
-    server.kubectl_with(&["exec", "-i", &pod, "--", "cat"], "through stdin").prints("through stdin");
+    server
+        .kubectl(&["exec", &pod, "--", "sh", "-c", "echo $COLOUR from inside"])
+        .prints("blue from inside");
+    server
+        .kubectl_with(&["exec", "-i", &pod, "--", "cat"], "through stdin")
+        .prints("through stdin");
     let refused = server.kubectl(&["exec", &pod, "--", "sh", "-c", "exit 7"]).fails();
     assert!(refused.contains("exit code 7"), "{refused}");
     server.kubectl(&["delete", "pod", &pod, "--grace-period=1"]).ok();
@@ -129,12 +163,7 @@ fn processes_are_logged_entered_and_reached() {
 #[test]
 fn a_port_is_forwarded_to_a_process() {
     let Some(server) = cluster("process") else { return };
-    let program = env!("CARGO_BIN_EXE_orchestrator");
-    let pod = format!(
-        "{{apiVersion: v1, kind: Pod, metadata: {{name: page}}, spec: {{containers: [{{name: c, image: i,
-        command: ['{program}', toolbox, http, --text, the page], args: [--listen, '$(POD_IP):8080'],
-        env: [{{name: POD_IP, valueFrom: {{fieldRef: {{fieldPath: status.podIP}}}}}}]}}]}}}}"
-    );
+    let pod = PAGE.replace("PROGRAM", env!("CARGO_BIN_EXE_orchestrator"));
     server.kubectl_with(&["apply", "-f", "-"], &pod).ok();
     server.kubectl(&["wait", "pod/page", "--for=condition=Ready", "--timeout=60s"]).ok();
     let mut forward = server.kubectl_command(&["port-forward", "pod/page", ":8080"]);

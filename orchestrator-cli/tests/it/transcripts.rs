@@ -19,7 +19,7 @@ fn replay(parts: &str, more: &[&str]) {
     if !has("python3") {
         return;
     }
-    let server = Server::start(parts, &["--service-cidr", "10.0.0.0/24"]);
+    let server = Server::start(parts, &[]);
     let output = Command::new("python3")
         .arg(folder.join("replay.py"))
         .args(["--server", &server.url, "--token", &server.token(), "--ca"])

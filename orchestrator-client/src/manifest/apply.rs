@@ -11,6 +11,9 @@ use super::{Document, Manifest, ManifestError, Place};
 use crate::Client;
 use crate::api::unexpected;
 
+/// The length of a name that nobody has: 95 bits.
+const UNUSED_NAME_LETTERS: usize = 20;
+
 /// The resource that a kind is served under, and whether its objects live in namespaces.
 pub type Mapping<'a> =
     dyn Fn(&GroupVersionKind) -> Option<(GroupVersionResource, bool)> + Sync + 'a;
@@ -106,7 +109,8 @@ impl Manifest {
 
     /// Asks the server whether it would take every document.
     ///
-    /// What is to live in a namespace that the manifest itself makes cannot be asked before.
+    /// What is to live in a namespace that the manifest itself makes is asked for under a name
+    /// that nobody has in the namespace `default`, which is always there.
     async fn rehearse(
         &self,
         client: &Client,
@@ -124,12 +128,28 @@ impl Manifest {
             request.options.dry_run = vec!["All".into()];
             match call(client, request.clone()).await {
                 Ok(_) => {}
-                Err(status) if status.is_not_found() && made.contains(&&*request.namespace) => {}
+                Err(status) if status.is_not_found() && made.contains(&&*request.namespace) => {
+                    let elsewhere = elsewhere(client, document, request);
+                    if let Err(status) = call(client, elsewhere).await {
+                        refused.extend(places(document, &status));
+                    }
+                }
                 Err(status) => refused.extend(places(document, &status)),
             }
         }
         if refused.is_empty() { Ok(()) } else { Err(ManifestError::Refused(refused)) }
     }
+}
+
+/// The same request for an object of another name in the namespace `default`.
+fn elsewhere(client: &Client, document: &Document, mut request: ApiRequest) -> ApiRequest {
+    request.namespace = "default".into();
+    request.name = client.env().suffix(UNUSED_NAME_LETTERS);
+    let mut object = document.object.clone();
+    object.set_meta("namespace", request.namespace.as_str());
+    object.set_meta("name", request.name.as_str());
+    let bytes = object.into_json().to_string().into();
+    request.body(Body::Patch { bytes, kind: PatchKind::Apply })
 }
 
 /// Each cause of a failure with its place.

@@ -85,8 +85,8 @@ fn mounts_token(pod: &Object, account: &Object) -> bool {
 
 fn mount_token(pod: &mut Object, suffix: impl Fn() -> String) {
     let volumes = pod.at(&["spec", "volumes"]).and_then(Json::as_array);
-    let names = volumes.into_iter().flatten().filter_map(|volume| volume.get("name")?.as_str());
-    let known = names.filter(|name| name.starts_with(VOLUME_PREFIX)).next().map(str::to_owned);
+    let mut names = volumes.into_iter().flatten().filter_map(|volume| volume.get("name")?.as_str());
+    let known = names.find(|name| name.starts_with(VOLUME_PREFIX)).map(str::to_owned);
     let name = known.clone().unwrap_or_else(|| format!("{VOLUME_PREFIX}{}", suffix()));
     let mut mounted = false;
     for list in CONTAINER_LISTS {

@@ -70,13 +70,13 @@ fn is_self_review(user: &UserInfo, verb: &str, to: ResourceTarget<'_>) -> bool {
 }
 
 fn may_read(user: &UserInfo, verb: &str, path: &str) -> bool {
-    let below = |root: &&str| {
-        path.strip_prefix(*root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let below = |root: &str| {
+        path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let known = user.is_in(UserInfo::AUTHENTICATED) || user.is_in(UserInfo::UNAUTHENTICATED);
     matches!(verb, "get" | "head")
         && ((known && PUBLIC_PATHS.contains(&path))
-            || (user.is_in(UserInfo::AUTHENTICATED) && DISCOVERY_PATHS.iter().any(|p| below(&p))))
+            || (user.is_in(UserInfo::AUTHENTICATED) && DISCOVERY_PATHS.iter().any(|p| below(p))))
 }
 
 #[cfg(test)]

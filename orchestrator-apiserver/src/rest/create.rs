@@ -37,10 +37,10 @@ pub(crate) async fn make(cx: &Cx<'_>, object: Object) -> Result<Item, Status> {
         return Err(Status::new(500, "", why));
     }
     metadata::begin(cx, &mut object);
-    let generated = name(cx, &mut object).await?;
+    let generated = name(cx, &mut object);
     let strategy = &cx.resource.def.strategy;
-    if generated {
-        // Some defaults repeat the name.
+    if generated && !cx.resource.def.is_namespaced() {
+        // A namespace's defaults repeat its name.
         strategy.default(&mut object);
     }
     strategy.prepare(&mut object, None, cx.change());
@@ -48,22 +48,29 @@ pub(crate) async fn make(cx: &Cx<'_>, object: Object) -> Result<Item, Status> {
     let reservation = Reservation::for_write(cx, &mut object, None).await?;
     let object = admit::validate(cx, Operation::Create, object, None).await?;
     strategy.warnings(&object, None, cx.change()).into_iter().for_each(|text| cx.warn(text));
-    let item = put(cx, object, generated).await?;
+    let item = store(cx, object, generated).await?;
     reservation.keep();
     Ok(item)
 }
 
-/// Gives the object a name that is free, where it asks for one; whether it did.
-async fn name(cx: &Cx<'_>, object: &mut Object) -> Result<bool, Status> {
+/// Gives the object a name, where it asks for one; whether it did.
+fn name(cx: &Cx<'_>, object: &mut Object) -> bool {
+    let name = metadata::generated_name(cx, object);
+    name.map(|name| object.set_meta("name", name)).is_some()
+}
+
+/// Writes the object, under another name where the one that was generated is taken.
+async fn store(cx: &Cx<'_>, mut object: Object, generated: bool) -> Result<Item, Status> {
     for _ in 0..MAX_NAMES {
-        let Some(name) = metadata::generated_name(cx, object) else { return Ok(false) };
-        let key = cx.resource.key(&cx.request.namespace, &name);
-        if cx.server.objects.read(key).await?.is_none() {
-            object.set_meta("name", name);
-            return Ok(true);
+        match put(cx, object).await? {
+            Put::Done(item) => return Ok(item),
+            Put::Taken(back) if !generated => return Err(exists(cx, back.name(), false)),
+            Put::Taken(back) => object = back,
         }
+        object.set_meta("name", "");
+        name(cx, &mut object);
     }
-    Err(exists(cx, object.generate_name(), true))
+    Err(exists(cx, object.name(), true))
 }
 
 fn check(cx: &Cx<'_>, object: &Object) -> Result<(), Status> {
@@ -74,22 +81,31 @@ fn check(cx: &Cx<'_>, object: &Object) -> Result<(), Status> {
     Err(Status::invalid(&cx.resource.group_kind, object.name(), &errors))
 }
 
-async fn put(cx: &Cx<'_>, object: Object, generated: bool) -> Result<Item, Status> {
-    let name = object.name().to_owned();
-    let key = cx.resource.key(&cx.request.namespace, &name);
+/// How an attempt to write a new object went.
+enum Put {
+    /// It is there.
+    Done(Item),
+    /// Its name was there already.
+    Taken(Object),
+}
+
+async fn put(cx: &Cx<'_>, object: Object) -> Result<Put, Status> {
+    let key = cx.resource.key(&cx.request.namespace, object.name());
     let objects = &cx.server.objects;
     if cx.request.options.is_dry_run() {
-        return match objects.read(key).await? {
-            Some(_) => Err(exists(cx, &name, generated)),
-            None => Ok(Item::unstored(object)),
-        };
+        return Ok(match objects.read(key).await? {
+            Some(_) => Put::Taken(object),
+            None => Put::Done(Item::unstored(object)),
+        });
     }
     let value = cx.resource.to_stored(object)?;
     let lease = cx.server.leases.lease(cx.resource.def.storage.ttl_s).await?;
-    match objects.create(key, value.clone(), lease).await? {
-        Some(revision) => cx.resource.present(Item::new(value, revision)),
-        None => Err(exists(cx, &name, generated)),
-    }
+    let revision = objects.create(key, value.clone(), lease).await?;
+    let item = cx.resource.present(Item::new(value, revision.unwrap_or_default()))?;
+    Ok(match revision {
+        Some(_) => Put::Done(item),
+        None => Put::Taken(Object::clone(item.tree().map_err(Status::internal)?)),
+    })
 }
 
 /// 409: the name is taken; where the server chose it, the client may just try again.

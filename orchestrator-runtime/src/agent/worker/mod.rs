@@ -144,7 +144,8 @@ impl Worker {
             biased;
             mail = self.mailbox.take() => self.accept(mail),
             Some(done) = self.jobs.next(), if !self.jobs.is_empty() => self.finish(done),
-            () = sleep => {}
+            // What falls due is work in progress as much as news are.
+            () = sleep => self.busy = Some(self.context.env.activity().begin()),
         }
     }
 

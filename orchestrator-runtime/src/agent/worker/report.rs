@@ -24,15 +24,19 @@ impl Worker {
     /// Writes the status where the API has another.
     pub(super) async fn report(&mut self) {
         self.report_at = None;
+        let mut refused = None;
         for _ in 0..CONFLICTS {
             if self.memory.gone {
                 return;
             }
             match self.try_report().await {
                 Ok(()) => return,
-                Err(status) if status.is_conflict() => {}
+                Err(status) if status.is_conflict() => refused = Some(status),
                 Err(status) => return self.report_later(&status),
             }
+        }
+        if let Some(status) = refused {
+            self.report_later(&status);
         }
     }
 

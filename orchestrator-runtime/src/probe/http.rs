@@ -6,20 +6,19 @@ use hyper::Request;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::HTTPGetAction;
 use orchestrator_core::Env;
+use orchestrator_core::node::Connection;
 use tokio::net::TcpStream;
 
-use super::Outcome;
+use super::{Outcome, tls};
 
 /// How much of an answer is read for people: the kubelet's limit.
 const BODY_BYTES: usize = 10 * 1024;
 
 /// Sends the request and judges the answer.
 pub(super) async fn get(env: &Env, action: &HTTPGetAction, host: String, port: u16) -> Outcome {
-    if action.scheme.as_deref() == Some("HTTPS") {
-        return Outcome::Unknown("HTTPS probes are not supported by this node".into());
-    }
     let path = action.path.as_deref().filter(|path| !path.is_empty()).unwrap_or("/");
-    let url = format!("http://{host}:{port}{path}");
+    let scheme = action.scheme.as_deref().unwrap_or("HTTP").to_lowercase();
+    let url = format!("{scheme}://{host}:{port}{path}");
     match send(env, action, &host, port, path).await {
         Ok((status, _)) if (200..400).contains(&status) => Outcome::Success,
         Ok((status, _)) => Outcome::Failure(format!("HTTP probe failed with statuscode: {status}")),
@@ -35,6 +34,10 @@ async fn send(
     path: &str,
 ) -> Result<(u16, Bytes), orchestrator_core::BoxError> {
     let stream = TcpStream::connect((host, port)).await?;
+    let stream: Box<dyn Connection> = match action.scheme.as_deref() {
+        Some("HTTPS") => Box::new(tls::connect(host, stream).await?),
+        _ => Box::new(stream),
+    };
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let _connection = env.spawn("probe connection", async move {
@@ -71,6 +74,33 @@ mod tests {
     use super::*;
     use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn any_certificate_is_taken() {
+        let made = rcgen::generate_simple_self_signed(vec!["nobody.example".into()]).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            let count = stream.read(&mut [0; 4096]).await.unwrap();
+            assert!(count > 0);
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        };
+        let action = HTTPGetAction { scheme: Some("HTTPS".into()), ..HTTPGetAction::default() };
+        let env = Env::system();
+        let ask = get(&env, &action, "127.0.0.1".into(), port);
+        assert_eq!(futures::join!(server, ask).1, Outcome::Success);
+    }
 
     #[tokio::test]
     async fn the_status_decides() {

@@ -9,6 +9,7 @@ mod handler;
 mod http;
 mod prober;
 mod threshold;
+mod tls;
 
 pub use handler::{Handler, Outcome, Target};
 pub use prober::{Prober, ProberSpec, Verdict};

@@ -1,6 +1,6 @@
 //! What every step of one request can reach.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use orchestrator_core::resource::Change;
 use orchestrator_core::store::Key;
@@ -18,11 +18,19 @@ pub(crate) struct Cx<'a> {
     pub(crate) request: ApiRequest,
     pub(crate) warnings: Mutex<Vec<String>>,
     pub(crate) seen: Seen,
+    now: OnceLock<String>,
 }
 
 impl<'a> Cx<'a> {
     pub(crate) fn new(server: &'a ApiServer, resource: Arc<Resource>, request: ApiRequest) -> Self {
-        Self { server, resource, request, warnings: Mutex::default(), seen: Seen::default() }
+        Self {
+            server,
+            resource,
+            request,
+            warnings: Mutex::default(),
+            seen: Seen::default(),
+            now: OnceLock::new(),
+        }
     }
 
     /// Tells the client about something right but unwise.
@@ -36,6 +44,11 @@ impl<'a> Cx<'a> {
 
     pub(crate) fn into_warnings(self) -> Vec<String> {
         self.warnings.into_inner()
+    }
+
+    /// The time of the request as objects carry it: one for all that it writes.
+    pub(crate) fn now(&self) -> &str {
+        self.now.get_or_init(|| self.server.env.now_rfc3339())
     }
 
     /// The key of the object that the request names.

@@ -32,8 +32,7 @@ fn note(cx: &Cx<'_>, live: Option<&Object>, new: &mut Object) {
         new.meta_mut().remove("managedFields");
         return;
     };
-    let now = cx.server.env.now_rfc3339();
-    manager.update(live, new, &write(cx, &now));
+    manager.update(live, new, &write(cx));
 }
 
 /// Reads the intent of an apply.
@@ -57,9 +56,8 @@ pub(crate) fn applied(
     let Some(manager) = manager(cx) else {
         return Err(Status::not_implemented("server-side apply to a kind without a schema"));
     };
-    let now = cx.server.env.now_rfc3339();
     let force = cx.request.options.force == Some(true);
-    let applied = manager.apply(live, intent, &write(cx, &now), force);
+    let applied = manager.apply(live, intent, &write(cx), force);
     Ok(applied.map_err(|error| error.status())?.object)
 }
 
@@ -79,12 +77,12 @@ fn manager<'c>(cx: &'c Cx<'_>) -> Option<FieldManager<'c>> {
     Some(FieldManager { schema: &def.schema, definition, reset_fields })
 }
 
-fn write<'c>(cx: &'c Cx<'_>, now: &'c str) -> Write<'c> {
+fn write<'c>(cx: &'c Cx<'_>) -> Write<'c> {
     let named = cx.request.options.field_manager.as_str();
     Write {
         manager: if named.is_empty() { &cx.request.agent } else { named },
         api_version: &cx.resource.api_version,
         subresource: &cx.request.subresource,
-        now,
+        now: cx.now(),
     }
 }

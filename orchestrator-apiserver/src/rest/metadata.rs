@@ -64,8 +64,7 @@ pub(crate) fn check_name(cx: &Cx<'_>, object: &Object) -> Result<(), Status> {
 
 /// Gives a new object its identity, and takes from it what only the server may set.
 pub(crate) fn begin(cx: &Cx<'_>, object: &mut Object) {
-    let env = &cx.server.env;
-    let (uid, now) = (env.uid(), env.now_rfc3339());
+    let (uid, now) = (cx.server.env.uid(), cx.now().to_owned());
     let meta = object.meta_mut();
     for name in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
         meta.remove(name);

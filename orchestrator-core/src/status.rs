@@ -45,6 +45,8 @@ pub struct Details {
     /// Send the details even where they say nothing, as clients expect it of errors that are
     /// known by their code alone.
     pub always_sent: bool,
+    /// What is right but unwise about the request; sent in headers.
+    pub warnings: Vec<String>,
 }
 
 /// One of the things that are wrong.

@@ -47,6 +47,7 @@ pub(crate) fn failure(status: &Status, form: Form) -> Answer {
     if let Some(seconds) = status.details.retry_after_s {
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    warn(&mut answer, &status.details.warnings);
     answer
 }
 

@@ -28,12 +28,19 @@ pub(crate) async fn run(
     let body = mem::take(&mut request.body);
     let cx = Cx::new(server, resource, request);
     deprecated::warn(&cx);
-    let body = if !cx.request.subresource.is_empty() {
-        subresource::answer(&cx, body).await?
+    let answered = if !cx.request.subresource.is_empty() {
+        subresource::answer(&cx, body).await
     } else if let Some(review) = reviews::find(&cx) {
-        review.answer(&cx, body).await?
+        review.answer(&cx, body).await
     } else {
-        rest::answer(&cx, body).await?
+        rest::answer(&cx, body).await
     };
-    Ok(ApiResponse { warnings: cx.into_warnings(), body })
+    let warnings = cx.into_warnings();
+    match answered {
+        Ok(body) => Ok(ApiResponse { warnings, body }),
+        Err(mut status) => {
+            status.details.warnings = warnings;
+            Err(status)
+        }
+    }
 }

@@ -37,7 +37,8 @@ fn main() {
         bench.iter_batched(|| (), |()| deployment_runs(), criterion::BatchSize::PerIteration);
     });
     criterion.final_summary();
-    println!("\n{:<52} {:>16}   {}", "what", "measured", "budget");
+    println!();
+    row("what", "measured".into(), "budget");
     latencies();
     memory();
     creates_direct();

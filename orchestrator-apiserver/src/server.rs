@@ -101,6 +101,11 @@ impl ApiServer {
         &self.network
     }
 
+    /// The address of the service `kubernetes`, under which pods reach this API.
+    pub fn service_address(&self) -> Option<std::net::IpAddr> {
+        crate::alloc::Services::first_address(self)
+    }
+
     /// Who decides who may do what.
     pub fn authorizer(&self) -> &Arc<dyn Authorizer> {
         &self.authorizer

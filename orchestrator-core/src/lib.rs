@@ -1,5 +1,5 @@
 //! The words of the system: objects, selectors, quantities, patches, errors, [`Env`], and the
-//! five traits [`Store`](store::Store), [`Scheduler`](scheduler::Scheduler),
+//! five traits [`Store`], [`Scheduler`](scheduler::Scheduler),
 //! [`Controller`](controller::Controller), [`Runtime`](runtime::Runtime) and
 //! [`Proxy`](proxy::Proxy).
 //!

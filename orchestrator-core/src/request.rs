@@ -166,7 +166,10 @@ impl UserInfo {
     pub const UNAUTHENTICATED: &'static str = "system:unauthenticated";
 
     /// `name` in the given groups and in `system:authenticated`.
-    pub fn new<S: Into<String>>(name: impl Into<String>, groups: impl IntoIterator<Item = S>) -> Self {
+    pub fn new<S: Into<String>>(
+        name: impl Into<String>,
+        groups: impl IntoIterator<Item = S>,
+    ) -> Self {
         let mut groups: Vec<String> = groups.into_iter().map(Into::into).collect();
         groups.push(Self::AUTHENTICATED.into());
         Self { name: name.into(), groups, ..Self::default() }

@@ -377,7 +377,7 @@ pub trait Strategy: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// 500 where the object cannot be expressed here.
-    fn from_storage(&self, _object: &mut Object) -> Result<(), Status> {
+    fn to_served(&self, _object: &mut Object) -> Result<(), Status> {
         Ok(())
     }
 

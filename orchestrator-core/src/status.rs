@@ -153,7 +153,8 @@ impl Status {
 
     /// 405: the resource is there, the verb is not.
     pub fn method_not_supported(resource: &GroupResource, verb: Verb) -> Self {
-        let message = format!("{} is not supported on resources of kind \"{resource}\"", verb.word());
+        let message =
+            format!("{} is not supported on resources of kind \"{resource}\"", verb.word());
         Self::new(405, "MethodNotAllowed", message).about(resource, "")
     }
 
@@ -165,9 +166,7 @@ impl Status {
 
     /// 406: none of the media types that the client accepts can be served.
     pub fn not_acceptable(offered: &str) -> Self {
-        let message = format!(
-            "only the following media types are accepted: {offered}"
-        );
+        let message = format!("only the following media types are accepted: {offered}");
         Self::new(406, "NotAcceptable", message)
     }
 
@@ -336,7 +335,10 @@ mod tests {
             (Status::internal("x"), 500, "InternalError", "Internal error occurred: x"),
         ];
         for (status, code, reason, message) in cases {
-            assert_eq!((status.code, status.reason, status.message.as_str()), (code, reason, message));
+            assert_eq!(
+                (status.code, status.reason, status.message.as_str()),
+                (code, reason, message)
+            );
         }
     }
 

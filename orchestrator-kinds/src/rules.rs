@@ -1,7 +1,7 @@
 //! The shape that the rules of all kinds have, and what all kinds share.
 //!
 //! A kind states its [`Rules`]; [`Checked`] makes them a
-//! [`Strategy`](orchestrator_core::resource::Strategy): it adds the checks of metadata in the
+//! [`Strategy`]: it adds the checks of metadata in the
 //! order in which clients know them, and keeps writes of the status apart from those of the whole.
 
 use orchestrator_core::field::FieldErrors;
@@ -68,8 +68,7 @@ pub trait Rules: std::fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// 500 where the object cannot be expressed here.
-    #[expect(clippy::wrong_self_convention, reason = "the other half of `to_storage`")]
-    fn from_storage(&self, _object: &mut Object) -> Result<(), Status> {
+    fn to_served(&self, _object: &mut Object) -> Result<(), Status> {
         Ok(())
     }
 
@@ -171,8 +170,8 @@ impl<R: Rules> Strategy for Checked<R> {
         self.rules.to_storage(object)
     }
 
-    fn from_storage(&self, object: &mut Object) -> Result<(), Status> {
-        self.rules.from_storage(object)
+    fn to_served(&self, object: &mut Object) -> Result<(), Status> {
+        self.rules.to_served(object)
     }
 
     fn grace_period_seconds(&self, object: &Object) -> Option<i64> {

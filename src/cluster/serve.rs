@@ -59,6 +59,7 @@ impl Cluster {
         let listener = http::serve(self.http.clone(), tls, bind)
             .await
             .map_err(|source| StartError::Listen { address: bind, source })?;
+        self.api.advertise(listener.address()).await.map_err(StartError::Bootstrap)?;
         let url = listener.url();
         let kubeconfig = self.pki.admin_kubeconfig(&url)?;
         let file = self.data_dir.as_ref().map(|directory| directory.join("admin.kubeconfig"));

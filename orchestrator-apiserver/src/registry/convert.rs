@@ -18,7 +18,7 @@ impl Resource {
         }
         let tree = item.tree().map_err(Status::internal)?;
         let mut object = Object::clone(tree);
-        self.def.strategy.from_storage(&mut object)?;
+        self.def.strategy.to_served(&mut object)?;
         object.set("apiVersion", self.api_version.as_str());
         object.set("kind", &*self.def.kind);
         Ok(Item::new(Value::from_object(object), item.revision()))

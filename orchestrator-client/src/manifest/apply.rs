@@ -57,7 +57,7 @@ impl Manifest {
                     let titles = self.documents.iter().take(applied.len()).map(Document::title);
                     return Err(ManifestError::Interrupted {
                         place: document.place(""),
-                        status,
+                        status: Box::new(status),
                         applied: titles.collect(),
                     });
                 }

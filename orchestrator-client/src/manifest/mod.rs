@@ -85,7 +85,7 @@ pub enum ManifestError {
         place: Place,
         /// What the server said.
         #[source]
-        status: Status,
+        status: Box<Status>,
         /// The objects that are in the cluster now.
         applied: Vec<String>,
     },

@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::{Json, Object};
 use crate::schema::{Gvk, Schema};
+use crate::{Json, Object};
 
 const NOW: &str = "2020-01-01T00:00:00Z";
 const LATER: &str = "2020-01-01T00:00:01Z";

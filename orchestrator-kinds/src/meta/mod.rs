@@ -1,7 +1,7 @@
 //! Metadata: what must hold for the part that all objects share.
 //!
 //! [`check`] is the rule for any object, [`check_update`] the rule for a step from one state to
-//! the next. [`names`] of kinds differ, so the rule for a name is handed in. What the server
+//! the next. [`names`](crate::format::names) of kinds differ, so the rule for a name is handed in. What the server
 //! fills in itself (uid, timestamps, managed fields) is not checked.
 
 mod owners;

@@ -34,7 +34,7 @@ fn policy(object: &Object, what: &str, now: Timestamp) -> Vec<Json> {
 pub(super) fn binding(object: &Object, now: Timestamp) -> Vec<Json> {
     let reference = object.at(&["spec", "paramRef"]).map(|reference| {
         match (text(reference, "namespace"), text(reference, "name")) {
-            (namespace, "") if namespace.is_empty() => "*".to_owned(),
+            ("", "") => "*".to_owned(),
             (namespace, "") => format!("{namespace}/*"),
             ("", name) => name.to_owned(),
             (namespace, name) => format!("{namespace}/{name}"),

@@ -47,7 +47,7 @@ impl Rules for V1 {
         Ok(())
     }
 
-    fn from_storage(&self, object: &mut Object) -> Result<(), Status> {
+    fn to_served(&self, object: &mut Object) -> Result<(), Status> {
         convert::to_v1(object);
         Ok(())
     }

@@ -142,7 +142,7 @@ impl Rules for Event {
         Ok(())
     }
 
-    fn from_storage(&self, object: &mut Object) -> Result<(), Status> {
+    fn to_served(&self, object: &mut Object) -> Result<(), Status> {
         fill(object);
         rename(object, |names| names);
         for empty in ["note", "reportingController", "reportingInstance"] {
@@ -233,7 +233,7 @@ mod tests {
             "eventTime": null, "reportingComponent": "r", "reportingInstance": "",
         });
         let mut event: Object = serde_json::from_value(stored.clone()).unwrap();
-        Event.from_storage(&mut event).unwrap();
+        Event.to_served(&mut event).unwrap();
         assert_eq!(
             event.clone().into_json(),
             json!({

@@ -146,6 +146,9 @@ pub fn selects(selector: &Json, labels: Option<&Map>) -> Option<bool> {
 
 /// A label selector as messages show it: its fields in the order of their declaration.
 pub fn shown_selector(selector: &Json) -> String {
+    if selector.is_null() {
+        return "null".into();
+    }
     let mut parts = Vec::new();
     if let Some(labels) = selector.get_set("matchLabels") {
         parts.push(format!("\"matchLabels\":{labels}"));

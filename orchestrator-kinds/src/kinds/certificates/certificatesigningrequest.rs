@@ -75,11 +75,8 @@ impl Rules for CertificateSigningRequest {
         kept.set("metadata", metadata);
         match change.subresource {
             "status" => {
-                // Who may sign may not approve: that has a path of its own.
                 kept.set("status", status);
-                let decided = decisions(old, true);
-                let other: Vec<Json> = decisions(new, false);
-                set_conditions(&mut kept, decided.into_iter().chain(other).collect());
+                stamp(&mut kept, old, change);
             }
             "approval" => {
                 let conditions = status.list("conditions").to_vec();
@@ -107,11 +104,12 @@ impl Rules for CertificateSigningRequest {
     fn validate_update(
         &self,
         new: &Object,
-        _old: &Object,
-        _change: Change<'_>,
+        old: &Object,
+        change: Change<'_>,
         errors: &mut FieldErrors,
     ) {
         check_conditions(new, errors);
+        check_decisions(new, old, change.subresource == "approval", errors);
     }
 
     fn validate_status(
@@ -122,13 +120,8 @@ impl Rules for CertificateSigningRequest {
         errors: &mut FieldErrors,
     ) {
         check_conditions(new, errors);
-        let (issued, was) =
-            (new.sub("status").sub("certificate"), old.sub("status").sub("certificate"));
-        if !was.is_null() && issued != was {
-            let path = Path::new("status");
-            let detail = "updates may not set or modify the certificate once it is set";
-            errors.forbidden(&path.child("certificate"), detail);
-        }
+        check_decisions(new, old, false, errors);
+        check_certificate(new, old, errors);
     }
 
     fn rechecks_metadata(&self) -> bool {
@@ -138,13 +131,6 @@ impl Rules for CertificateSigningRequest {
     fn has_generation(&self) -> bool {
         false
     }
-}
-
-/// The conditions that decide on a request, or the others.
-fn decisions(request: &Object, deciding: bool) -> Vec<Json> {
-    let decides =
-        |condition: &&Json| matches!(condition.text("type"), "Approved" | "Denied") == deciding;
-    request.sub("status").list("conditions").iter().filter(decides).cloned().collect()
 }
 
 fn set_conditions(request: &mut Object, conditions: Vec<Json>) {
@@ -221,6 +207,50 @@ fn check_signer(signer: &str, errors: &mut FieldErrors) {
     errors.faults(&path, name, qualified_name(name));
     if signer.len() > SIGNER_MAX {
         errors.too_long(&path, SIGNER_MAX);
+    }
+}
+
+/// What is decided stays decided; who may sign may not approve, which has a path of its own.
+fn check_decisions(new: &Object, old: &Object, approving: bool, errors: &mut FieldErrors) {
+    let has = |request: &Object, kind: &str| {
+        request.sub("status").list("conditions").iter().any(|c| c.text("type") == kind)
+    };
+    let path = Path::new("status");
+    let path = path.child("conditions");
+    for kind in ["Approved", "Denied", "Failed"] {
+        match (has(new, kind), has(old, kind)) {
+            (false, true) => {
+                let detail = format!("updates may not remove a condition of type {kind:?}");
+                errors.forbidden(&path, detail);
+            }
+            (true, false) if !approving && kind != "Failed" => {
+                let detail = format!("updates may not add a condition of type {kind:?}");
+                errors.forbidden(&path, detail);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Checks a certificate that was issued: once, and as PEM.
+fn check_certificate(new: &Object, old: &Object, errors: &mut FieldErrors) {
+    let (issued, was) =
+        (new.sub("status").text("certificate"), old.sub("status").text("certificate"));
+    let path = Path::new("status");
+    let path = path.child("certificate");
+    if issued == was {
+        return;
+    }
+    if !was.is_empty() {
+        let detail = "updates may not set or modify the certificate once it is set";
+        errors.forbidden(&path, detail);
+        return;
+    }
+    let bytes = STANDARD.decode(issued).unwrap_or_default();
+    let mut blocks = Pem::iter_from_buffer(&bytes).filter_map(Result::ok);
+    if !blocks.any(|block| block.label == "CERTIFICATE") {
+        let detail = "must contain at least one CERTIFICATE PEM block";
+        errors.invalid(&path, "<certificate data>", detail);
     }
 }
 

@@ -44,6 +44,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     let cluster =
         Cluster::builder().simulated(1).simulated_nodes(5).scheduler(framework).start().await?;
+    // Pods need the service account that a controller makes in each namespace.
+    cluster.settle().await;
     let pods = cluster.client().api::<Pod>();
     for team in ["red", "blue", "red", "blue", "red", "blue"] {
         let pod: Pod = serde_json::from_value(json!({

@@ -4,6 +4,7 @@
 //! recorded facts that are not on this machine says so and passes.
 
 mod facts;
+mod faults;
 mod kubectl;
 mod python;
 mod server;

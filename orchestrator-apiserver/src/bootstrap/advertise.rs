@@ -8,6 +8,7 @@ use orchestrator_core::request::{Body, PatchKind};
 use orchestrator_core::{
     ApiRequest, ApiService, GroupVersionResource, ObjectKey, Status, UserInfo,
 };
+use orchestrator_kinds::format::addresses::is_loopback_range;
 use serde_json::json;
 
 use crate::server::ApiServer;
@@ -17,6 +18,10 @@ const NAME: &str = "kubernetes";
 
 /// Points the service at `address`.
 pub(super) async fn run(server: &ApiServer, address: SocketAddr) -> Result<(), Status> {
+    // Pods that have addresses of their own cannot reach a loopback address.
+    if address.ip().is_loopback() && !is_loopback_range(&server.network.pod_cidr) {
+        return Ok(());
+    }
     let port = json!({"name": "https", "port": address.port(), "protocol": "TCP"});
     let mut endpoints = named("v1", "Endpoints");
     let ip = address.ip().to_string();

@@ -4,8 +4,9 @@ use orchestrator::client::Informers;
 use orchestrator::cluster::{NodeSpec, ProcessNode, SimulatedNode};
 use orchestrator::core::BoxError;
 use orchestrator::core::resource::Network;
+use orchestrator::runtime::agent::host_name;
 
-use super::cluster::{host_name, process_node};
+use super::cluster::process_node;
 use super::termination;
 use crate::args::{Agent, RuntimeKind};
 

@@ -8,6 +8,7 @@ use orchestrator::client::Informers;
 use orchestrator::cluster::NodeSpec;
 use orchestrator::core::BoxError;
 use orchestrator::core::resource::Network;
+use orchestrator::runtime::agent::host_name;
 use orchestrator::{Builder, Cluster, Part};
 
 use crate::UsageError;
@@ -61,21 +62,6 @@ pub fn process_node(
         node = node.static_pods(directory);
     }
     Ok(node)
-}
-
-/// The host's name as a node name.
-pub fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name: String = name
-        .trim()
-        .to_lowercase()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
-        .collect();
-    match name.trim_matches(['-', '.']) {
-        "" => "localhost".into(),
-        name => name.into(),
-    }
 }
 
 /// Waits until all caches hold a state, and as many nodes as there are wanted are ready.

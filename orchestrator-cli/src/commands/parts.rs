@@ -7,9 +7,9 @@ use orchestrator::client::{Client, Informers, RemoteConfig};
 use orchestrator::controllers::leader::{Elector, Timing};
 use orchestrator::controllers::{ControllerDeps, Manager, Resources, ServedResource};
 use orchestrator::core::{BoxError, Env, ObjectKey};
+use orchestrator::runtime::agent::host_name;
 use orchestrator::sched::SchedulerLoop;
 
-use super::cluster::host_name;
 use super::termination;
 use crate::UsageError;
 use crate::args::Remote;

@@ -102,7 +102,13 @@ impl NodeConfig {
 
 /// The host's name, which is the name of its node where none is given.
 pub fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().to_lowercase()
+    let name = rustix::system::uname().nodename().to_string_lossy().to_lowercase();
+    let usable = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    let name: String = name.chars().map(usable).collect();
+    match name.trim_matches(['-', '.']) {
+        "" => "localhost".into(),
+        name => name.into(),
+    }
 }
 
 fn total_memory_kib() -> Option<u64> {

@@ -179,12 +179,14 @@ pub struct Range {
     pub limit: usize,
     /// Count the keys and return none of them.
     pub count_only: bool,
+    /// Read what the nearest member has, which may be old, instead of what is newest of all.
+    pub serializable: bool,
 }
 
 impl Range {
     /// All of `keys` at the newest revision.
     pub fn new(keys: KeyRange) -> Self {
-        Self { keys, revision: Revision::ZERO, limit: 0, count_only: false }
+        Self { keys, revision: Revision::ZERO, limit: 0, count_only: false, serializable: false }
     }
 }
 

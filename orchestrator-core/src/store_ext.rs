@@ -55,7 +55,7 @@ pub trait StoreExt: Store {
         revision: Revision,
         limit: usize,
     ) -> impl Future<Output = Result<RangeResponse, StoreError>> + Send {
-        self.range(Range { keys, revision, limit, count_only: false })
+        self.range(Range { revision, limit, ..Range::new(keys) })
     }
 
     /// Counts keys at the newest revision.

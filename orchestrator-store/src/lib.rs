@@ -2,11 +2,17 @@
 //!
 //! [`mvcc::Mvcc`] is the state machine; an engine decides how commands reach it. [`MemoryStore`]
 //! applies them at once. The contract is [`orchestrator_core::Store`]; the suite that every
-//! engine passes is `orchestrator_testkit::store`.
+//! engine passes is `orchestrator_testkit::store`. What an operator asks of an engine beyond that
+//! is [`Operator`].
 
+#[cfg(feature = "durable")]
+pub mod disk;
 mod hub;
 pub mod memory;
 pub mod mvcc;
+pub mod operator;
+mod replica;
 
 pub use memory::MemoryStore;
 pub use mvcc::Limits;
+pub use operator::Operator;

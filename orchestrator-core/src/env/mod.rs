@@ -21,6 +21,9 @@ use tokio::time::Instant;
 /// The instant at which every simulated run begins: 2026-01-01T00:00:00Z, in Unix seconds.
 const SIMULATED_START_S: i64 = 1_767_225_600;
 
+/// The longest that blocking work is put off in a simulation, in microseconds: a slow fsync.
+const SIMULATED_IO_US: u64 = 1000;
+
 /// The letters of generated name suffixes: no vowels and no look-alikes, so that no words appear.
 const SUFFIX_LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
@@ -154,6 +157,32 @@ impl Env {
         F::Output: Send + 'static,
     {
         Task::spawn(name, future)
+    }
+
+    /// Runs `work`, which may block the thread: file I/O above all.
+    ///
+    /// On the host it runs on a thread of its own; in a simulation here, after a moment of virtual
+    /// time, so that others act between the request and its effect.
+    ///
+    /// # Cancellation
+    /// Dropping the future before `work` began may prevent it; once begun it runs to its end.
+    ///
+    /// # Panics
+    /// `work` panicked, or the runtime is shutting down.
+    #[allow(clippy::disallowed_methods)]
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        if self.is_simulated() {
+            self.sleep(Duration::from_micros(20 + self.random_below(SIMULATED_IO_US))).await;
+            return work();
+        }
+        match tokio::task::spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
+            Err(_) => panic!("the runtime is shutting down"),
+        }
     }
 
     /// The count of work in progress, which `settle` waits on.

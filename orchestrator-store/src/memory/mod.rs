@@ -5,18 +5,13 @@
 //! no writer. [Forking](MemoryStore::fork) copies pointers too. Dropping the store ends its
 //! watches, its task and its data.
 
-mod retention;
-mod shared;
 #[cfg(test)]
 mod tests;
-mod timer;
-mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::StreamExt;
 use orchestrator_core::Env;
 use orchestrator_core::env::Task;
 use orchestrator_core::store::{
@@ -27,8 +22,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::mvcc::{Limits, Mvcc, Snapshot};
-use shared::Shared;
-use watch::Watch;
+use crate::replica::{Replica, timer};
 
 /// The name in [`StoreStatus::engine`].
 const ENGINE: &str = "memory";
@@ -51,7 +45,7 @@ const ENGINE: &str = "memory";
 /// ```
 #[derive(Debug)]
 pub struct MemoryStore {
-    shared: Arc<Shared>,
+    replica: Arc<Replica>,
     /// Limits and age limit, which a fork takes over.
     options: Builder,
     timer: Mutex<Option<Task<()>>>,
@@ -102,8 +96,8 @@ impl MemoryStore {
     ///
     /// Its leases end when those of this store do, on the same clock.
     pub fn fork(&self, env: Env) -> Self {
-        let mvcc = self.shared.read(Mvcc::fork);
-        Self::assemble(env, self.shared.epoch, mvcc, self.options.clone())
+        let mvcc = self.replica.read(Mvcc::fork);
+        Self::assemble(env, self.replica.epoch, mvcc, self.options.clone())
     }
 
     /// A copy as the store was at `revision`; see [`Mvcc::fork_at`] for what becomes of leases.
@@ -112,8 +106,8 @@ impl MemoryStore {
     /// [`Compacted`](StoreError::Compacted), [`Future`](StoreError::Future).
     pub fn fork_at(&self, env: Env, revision: Revision) -> Result<Self, StoreError> {
         // The pointers under the lock, what is to be taken back outside it.
-        let mvcc = self.shared.read(Mvcc::fork).fork_at(revision)?;
-        Ok(Self::assemble(env, self.shared.epoch, mvcc, self.options.clone()))
+        let mvcc = self.replica.read(Mvcc::fork).fork_at(revision)?;
+        Ok(Self::assemble(env, self.replica.epoch, mvcc, self.options.clone()))
     }
 
     /// All keys at `revision`, zero for the newest, to be read without the store.
@@ -121,19 +115,19 @@ impl MemoryStore {
     /// # Errors
     /// [`Compacted`](StoreError::Compacted), [`Future`](StoreError::Future).
     pub fn snapshot(&self, revision: Revision) -> Result<Snapshot, StoreError> {
-        self.shared.read(|mvcc| mvcc.snapshot(revision))
+        self.replica.read(|mvcc| mvcc.snapshot(revision))
     }
 
     /// Gives each watcher whose request asks for progress one progress item as soon as it has
     /// everything, without waiting for its time.
     pub fn progress(&self) {
-        self.shared.demand_progress();
+        self.replica.demand_progress();
     }
 
     fn assemble(env: Env, epoch: Instant, mvcc: Mvcc, options: Builder) -> Self {
         let has_leases = !mvcc.leases().is_empty();
-        let shared = Arc::new(Shared::new(env, epoch, mvcc, options.keep_history));
-        let store = Self { shared, options, timer: Mutex::new(None) };
+        let replica = Arc::new(Replica::new(env, epoch, mvcc, options.keep_history));
+        let store = Self { replica, options, timer: Mutex::new(None) };
         if has_leases {
             store.ensure_timer();
         }
@@ -143,56 +137,55 @@ impl MemoryStore {
     fn ensure_timer(&self) {
         let mut timer = self.timer.lock();
         if timer.is_none() {
-            let task = timer::run(Arc::clone(&self.shared));
-            *timer = Some(self.shared.env.spawn("store-timer", task));
+            let task = timer::run(Arc::clone(&self.replica));
+            *timer = Some(self.replica.env.spawn("store-timer", task));
         }
     }
 }
 
 impl Drop for MemoryStore {
     fn drop(&mut self) {
-        self.shared.close();
+        self.replica.close();
     }
 }
 
 #[async_trait]
 impl Store for MemoryStore {
     async fn range(&self, range: Range) -> Result<RangeResponse, StoreError> {
-        self.shared.range(&range)
+        self.replica.range(&range)
     }
 
     async fn txn(&self, txn: Txn) -> Result<TxnResponse, StoreError> {
         if self.options.keep_history.is_some() {
             self.ensure_timer();
         }
-        self.shared.change(|mvcc| mvcc.txn(txn))
+        self.replica.change(|mvcc| mvcc.txn(txn))
     }
 
     async fn watch(&self, request: WatchRequest) -> Result<WatchStream, StoreError> {
-        let id = self.shared.watch(&request)?;
-        Ok(Watch::new(Arc::clone(&self.shared), id, request.progress).boxed())
+        self.replica.watch(request)
     }
 
     async fn lease(&self, op: LeaseOp) -> Result<Vec<LeaseInfo>, StoreError> {
-        let at = self.shared.elapsed();
+        let at = self.replica.elapsed();
         if matches!(op, LeaseOp::List) {
-            let leases = self.shared.read(|mvcc| mvcc.leases().clone());
+            let leases = self.replica.read(|mvcc| mvcc.leases().clone());
             return Ok(leases.list(at));
         }
         let grants = matches!(op, LeaseOp::Grant { .. });
-        let answer = self.shared.change(|mvcc| mvcc.lease(op, at))?;
+        let answer = self.replica.change(|mvcc| mvcc.lease(op, at))?;
         if grants {
             self.ensure_timer();
-            self.shared.timer.notify_one();
+            self.replica.timer.notify_one();
         }
         Ok(answer)
     }
 
     async fn compact(&self, revision: Revision) -> Result<(), StoreError> {
-        self.shared.change(|mvcc| mvcc.compact(revision))
+        self.replica.change(|mvcc| mvcc.compact(revision))
     }
 
     async fn status(&self) -> Result<StoreStatus, StoreError> {
-        Ok(self.shared.read(|mvcc| mvcc.status(ENGINE)))
+        Ok(self.replica.read(|mvcc| mvcc.status(ENGINE)))
     }
 }

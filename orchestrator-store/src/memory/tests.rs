@@ -1,5 +1,6 @@
 use super::*;
 use futures::FutureExt;
+use futures::StreamExt;
 use orchestrator_core::store::{KeyRange, LeaseId, Op, Put, Recovery, WatchUpdate};
 use orchestrator_core::{StoreExt, Value};
 
@@ -49,7 +50,7 @@ async fn leases_end_at_their_time_and_never_before() {
         put(&store, &format!("k{id}"), id).await;
     }
     let mut stream = watch(&store).await;
-    let start = store.shared.env.instant();
+    let start = store.replica.env.instant();
     assert_eq!(next(&mut stream).await, "4:1");
     assert_eq!(start.elapsed(), 5 * S);
     store.lease(LeaseOp::KeepAlive(1)).await.unwrap();
@@ -78,7 +79,7 @@ async fn a_fork_goes_its_own_way_and_keeps_its_leases() {
 async fn an_idle_watcher_is_told_of_progress_in_time_or_on_demand() {
     let store = store();
     let mut stream = watch(&store).await;
-    let start = store.shared.env.instant();
+    let start = store.replica.env.instant();
     put(&store, "a", 0).await;
     assert_eq!(next(&mut stream).await, "2:1");
     assert_eq!((next(&mut stream).await, start.elapsed()), ("2!".into(), 60 * S));
@@ -91,7 +92,7 @@ async fn an_idle_watcher_is_told_of_progress_in_time_or_on_demand() {
 #[tokio::test(start_paused = true)]
 async fn work_is_in_progress_until_a_watcher_has_taken_it_and_comes_back() {
     let store = store();
-    let activity = store.shared.env.activity().clone();
+    let activity = store.replica.env.activity().clone();
     let mut stream = watch(&store).await;
     assert!(stream.next().now_or_never().is_none());
     assert_eq!(activity.busy(), 0);
@@ -113,8 +114,8 @@ async fn dropping_the_store_ends_its_watches_and_its_task() {
     let (mut idle, mut behind) = (watch(&store).await, watch(&store).await);
     assert!(idle.next().now_or_never().is_none());
     put(&store, "a", 0).await;
-    let shared = Arc::downgrade(&store.shared);
-    let activity = store.shared.env.activity().clone();
+    let replica = Arc::downgrade(&store.replica);
+    let activity = store.replica.env.activity().clone();
     drop(store);
     assert_eq!(activity.busy(), 0);
     for stream in [&mut idle, &mut behind] {
@@ -123,7 +124,7 @@ async fn dropping_the_store_ends_its_watches_and_its_task() {
     }
     drop((idle, behind));
     tokio::task::yield_now().await;
-    assert!(shared.upgrade().is_none());
+    assert!(replica.upgrade().is_none());
 }
 
 #[tokio::test(start_paused = true)]

@@ -101,7 +101,7 @@ impl Mvcc {
     /// [`Compacted`](StoreError::Compacted), [`Future`](StoreError::Future),
     /// [`Invalid`](StoreError::Invalid).
     pub fn range(&self, range: &Range) -> Result<RangeResponse, StoreError> {
-        let Range { keys, revision, limit, count_only } = range;
+        let Range { keys, revision, limit, count_only, .. } = range;
         check::range(keys)?;
         if revision.is_zero() || *revision == self.revision {
             return Ok(self.root.range(keys, *limit, *count_only, self.revision));

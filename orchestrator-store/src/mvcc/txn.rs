@@ -140,7 +140,7 @@ impl Applying<'_> {
     }
 
     fn range(&self, range: &Range) -> RangeResponse {
-        let Range { keys, revision, limit, count_only } = range;
+        let Range { keys, revision, limit, count_only, .. } = range;
         match &self.before {
             Some(before) if !revision.is_zero() => {
                 let mut past = self.mvcc.rewound(before, *revision);

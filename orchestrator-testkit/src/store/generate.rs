@@ -70,8 +70,14 @@ fn lease_id() -> impl Strategy<Value = LeaseId> {
 }
 
 fn range() -> impl Strategy<Value = Range> {
-    (key_range(), revision(), 0..4_usize, any::<bool>())
-        .prop_map(|(keys, revision, limit, count_only)| Range { keys, revision, limit, count_only })
+    (key_range(), revision(), 0..4_usize, any::<bool>()).prop_map(
+        |(keys, revision, limit, count_only)| Range {
+            revision,
+            limit,
+            count_only,
+            ..Range::new(keys)
+        },
+    )
 }
 
 fn put() -> impl Strategy<Value = Put> {

@@ -10,18 +10,18 @@ const MARKS: u32 = 8;
 
 /// Marks made by writes, so that a store at rest has no timer to serve.
 #[derive(Debug)]
-pub(super) struct Retention {
+pub(crate) struct Retention {
     keep: Duration,
     marks: VecDeque<(Duration, Revision)>,
 }
 
 impl Retention {
-    pub(super) fn new(keep: Duration) -> Self {
+    pub(crate) fn new(keep: Duration) -> Self {
         Self { keep, marks: VecDeque::new() }
     }
 
     /// Notes a write at `at` before which `revision` was the newest; true if the first mark.
-    pub(super) fn note(&mut self, revision: Revision, at: Duration) -> bool {
+    pub(crate) fn note(&mut self, revision: Revision, at: Duration) -> bool {
         if let Some((last, _)) = self.marks.back()
             && at < *last + self.keep / MARKS
         {
@@ -32,12 +32,12 @@ impl Retention {
     }
 
     /// When something can be forgotten next.
-    pub(super) fn next_due(&self) -> Option<Duration> {
+    pub(crate) fn next_due(&self) -> Option<Duration> {
         self.marks.front().map(|(at, _)| *at + self.keep)
     }
 
     /// The revision up to which the history is old enough at `at`.
-    pub(super) fn due(&mut self, at: Duration) -> Option<Revision> {
+    pub(crate) fn due(&mut self, at: Duration) -> Option<Revision> {
         let mut due = None;
         while let Some((marked, revision)) = self.marks.front()
             && *marked + self.keep <= at

@@ -1,27 +1,38 @@
-//! What a store, its watches and its timer share: the lock around state machine and hub.
+//! What an engine holds in memory: state machine and watch hub behind one lock.
+//!
+//! Every engine that runs the state machine itself has one of these and decides how commands
+//! reach [`Replica::change`]. Reads and watches are the same for all.
+
+pub(crate) mod retention;
+pub(crate) mod timer;
+mod watch;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use futures::StreamExt;
 use orchestrator_core::Env;
-use orchestrator_core::store::{Range, RangeResponse, StoreError, WatchRequest, WatchUpdate};
+use orchestrator_core::store::{
+    Range, RangeResponse, StoreError, WatchRequest, WatchStream, WatchUpdate,
+};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::retention::Retention;
 use crate::hub::{Hub, Look, Wakers, WatcherId};
 use crate::mvcc::{Limits, Mvcc};
+use retention::Retention;
 
 /// State machine and hub behind one lock, which is held for single commands and looks.
 #[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) env: Env,
+pub(crate) struct Replica {
+    pub(crate) env: Env,
     /// Where the state machine's time starts.
-    pub(super) epoch: Instant,
+    pub(crate) epoch: Instant,
     /// Wakes the timer when something may be due earlier than it knows.
-    pub(super) timer: Notify,
+    pub(crate) timer: Notify,
     state: Mutex<State>,
 }
 
@@ -32,8 +43,8 @@ struct State {
     retention: Option<Retention>,
 }
 
-impl Shared {
-    pub(super) fn new(env: Env, epoch: Instant, mvcc: Mvcc, keep: Option<Duration>) -> Self {
+impl Replica {
+    pub(crate) fn new(env: Env, epoch: Instant, mvcc: Mvcc, keep: Option<Duration>) -> Self {
         let hub = Hub::new(env.activity().clone());
         let retention = keep.map(Retention::new);
         let state = Mutex::new(State { mvcc, hub, retention });
@@ -41,17 +52,17 @@ impl Shared {
     }
 
     /// The time since the epoch.
-    pub(super) fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.env.instant().saturating_duration_since(self.epoch)
     }
 
     /// Looks at the state machine.
-    pub(super) fn read<T>(&self, look: impl FnOnce(&Mvcc) -> T) -> T {
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&Mvcc) -> T) -> T {
         look(&self.state.lock().mvcc)
     }
 
     /// Applies one command and tells the watchers.
-    pub(super) fn change<T>(&self, command: impl FnOnce(&mut Mvcc) -> T) -> T {
+    pub(crate) fn change<T>(&self, command: impl FnOnce(&mut Mvcc) -> T) -> T {
         let mut wakers = Wakers::new();
         let mut timer_changed = false;
         let mut guard = self.state.lock();
@@ -76,7 +87,7 @@ impl Shared {
     }
 
     /// Reads; anything but one present key is read outside the lock.
-    pub(super) fn range(&self, range: &Range) -> Result<RangeResponse, StoreError> {
+    pub(crate) fn range(&self, range: &Range) -> Result<RangeResponse, StoreError> {
         let mut snapshot = {
             let state = self.state.lock();
             if range.keys.end.is_none() && range.revision.is_zero() {
@@ -94,8 +105,16 @@ impl Shared {
         Ok(found)
     }
 
-    /// Adds a watcher.
-    pub(super) fn watch(&self, request: &WatchRequest) -> Result<WatcherId, StoreError> {
+    /// Watches; the stream holds this replica, and ends when it is closed.
+    pub(crate) fn watch(
+        self: &Arc<Self>,
+        request: WatchRequest,
+    ) -> Result<WatchStream, StoreError> {
+        let id = self.add_watcher(&request)?;
+        Ok(watch::Watch::new(Arc::clone(self), id, request.progress).boxed())
+    }
+
+    fn add_watcher(&self, request: &WatchRequest) -> Result<WatcherId, StoreError> {
         let mut guard = self.state.lock();
         let State { mvcc, hub, .. } = &mut *guard;
         mvcc.check_keys(&request.keys)?;
@@ -107,7 +126,7 @@ impl Shared {
     }
 
     /// Lets the watcher `id` take what it can have; registers `waker` if that is nothing.
-    pub(super) fn look(
+    pub(crate) fn look(
         &self,
         id: WatcherId,
         due: bool,
@@ -119,28 +138,28 @@ impl Shared {
         hub.look(id, mvcc, due, updates, waker)
     }
 
-    pub(super) fn unwatch(&self, id: WatcherId) {
+    pub(crate) fn unwatch(&self, id: WatcherId) {
         let token = self.state.lock().hub.remove(id);
         // Dropping the last token of all wakes those that wait for idleness: not under the lock.
         drop(token);
     }
 
     /// Makes progress due for every watcher that wants it.
-    pub(super) fn demand_progress(&self) {
+    pub(crate) fn demand_progress(&self) {
         let mut wakers = Wakers::new();
         self.state.lock().hub.demand_progress(&mut wakers);
         wakers.into_iter().for_each(Waker::wake);
     }
 
     /// When the timer has something to do next.
-    pub(super) fn next_due(&self) -> Option<Duration> {
+    pub(crate) fn next_due(&self) -> Option<Duration> {
         let state = self.state.lock();
         let compaction = state.retention.as_ref().and_then(Retention::next_due);
         state.mvcc.leases().next_deadline().into_iter().chain(compaction).min()
     }
 
     /// Does what is due: ends leases, forgets old revisions.
-    pub(super) fn tick(&self) {
+    pub(crate) fn tick(&self) {
         let at = self.elapsed();
         while self.change(|mvcc| mvcc.expire(at)).is_some() {}
         let mut guard = self.state.lock();
@@ -152,7 +171,7 @@ impl Shared {
     }
 
     /// Ends all watches and lets go of the data, which a forgotten watch would keep.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut wakers = Wakers::new();
         let empty = Mvcc::new(Limits::default());
         let mut guard = self.state.lock();

@@ -3,24 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::shared::Shared;
+use super::Replica;
 
 /// The longest sleep; what is due later is looked at again. tokio's timer ends at two years.
 const MAX_SLEEP: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Serves `shared` until the task is dropped.
-pub(super) async fn run(shared: Arc<Shared>) {
+/// Serves `replica` until the task is dropped.
+pub(crate) async fn run(replica: Arc<Replica>) {
     loop {
         // A change between the look and the wait leaves a permit, so that it is not missed.
-        let Some(due) = shared.next_due() else {
-            shared.timer.notified().await;
+        let Some(due) = replica.next_due() else {
+            replica.timer.notified().await;
             continue;
         };
-        let due = due.min(shared.elapsed() + MAX_SLEEP);
+        let due = due.min(replica.elapsed() + MAX_SLEEP);
         tokio::select! {
             biased;
-            () = shared.timer.notified() => {}
-            () = shared.env.sleep_until(shared.epoch + due) => shared.tick(),
+            () = replica.timer.notified() => {}
+            () = replica.env.sleep_until(replica.epoch + due) => replica.tick(),
         }
     }
 }

@@ -10,12 +10,12 @@ use futures::future::BoxFuture;
 use futures::stream::Stream;
 use orchestrator_core::store::{StoreError, WatchUpdate};
 
-use super::shared::Shared;
+use super::Replica;
 use crate::hub::{Look, WatcherId};
 
 /// The stream of one watcher.
 pub(super) struct Watch {
-    shared: Arc<Shared>,
+    replica: Arc<Replica>,
     id: WatcherId,
     /// Taken from the hub, not yet from the stream.
     updates: VecDeque<WatchUpdate>,
@@ -31,14 +31,14 @@ struct ProgressTimer {
 }
 
 impl Watch {
-    pub(super) fn new(shared: Arc<Shared>, id: WatcherId, progress: Option<Duration>) -> Self {
+    pub(super) fn new(replica: Arc<Replica>, id: WatcherId, progress: Option<Duration>) -> Self {
         let progress = progress.map(|every| ProgressTimer { every, sleep: None });
-        Self { shared, id, updates: VecDeque::new(), progress, ended: false }
+        Self { replica, id, updates: VecDeque::new(), progress, ended: false }
     }
 
     fn end(&mut self, error: StoreError) -> Poll<Option<Result<WatchUpdate, StoreError>>> {
         self.ended = true;
-        self.shared.unwatch(self.id);
+        self.replica.unwatch(self.id);
         Poll::Ready(Some(Err(error)))
     }
 
@@ -46,7 +46,7 @@ impl Watch {
     fn progress_due(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(ProgressTimer { every, sleep }) = &mut self.progress else { return false };
         let running = sleep.get_or_insert_with(|| {
-            let env = self.shared.env.clone();
+            let env = self.replica.env.clone();
             let deadline = env.instant() + *every;
             Box::pin(async move { env.sleep_until(deadline).await })
         });
@@ -79,7 +79,7 @@ impl Stream for Watch {
             if let Some(update) = this.delivered() {
                 return Poll::Ready(Some(Ok(update)));
             }
-            match this.shared.look(this.id, due, &mut this.updates, cx.waker()) {
+            match this.replica.look(this.id, due, &mut this.updates, cx.waker()) {
                 Look::Updates | Look::Again => {}
                 Look::Lost(error) => return this.end(error),
                 Look::Closed => {
@@ -100,7 +100,7 @@ impl Stream for Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if !self.ended {
-            self.shared.unwatch(self.id);
+            self.replica.unwatch(self.id);
         }
     }
 }

@@ -11,6 +11,10 @@ mod hub;
 pub mod memory;
 pub mod mvcc;
 pub mod operator;
+#[cfg(feature = "grpc")]
+pub mod proto;
+#[cfg(feature = "raft")]
+pub mod raft;
 mod replica;
 
 pub use memory::MemoryStore;

@@ -1,0 +1,9 @@
+//! The wire messages and services of `proto/`, as compiled by the build script.
+//!
+//! A `bytes` field is a [`bytes::Bytes`]: it shares the buffer that its message came in.
+
+/// The client API of etcd v3, whose messages the face answers and the adapter sends.
+#[allow(missing_docs, clippy::all, reason = "generated; `proto/etcd.proto` documents it")]
+pub mod etcd {
+    tonic::include_proto!("etcdserverpb");
+}

@@ -5,6 +5,7 @@
 //! engine passes is `orchestrator_testkit::store`. What an operator asks of an engine beyond that
 //! is [`Operator`].
 
+pub mod compactor;
 #[cfg(feature = "durable")]
 pub mod disk;
 mod hub;

@@ -70,12 +70,8 @@ async fn read(cx: &Cx<'_>, filter: &Filter) -> Result<Page, Status> {
     };
     let mut page = Page::default();
     loop {
-        let range = Range {
-            keys: plan.keys.clone(),
-            revision: plan.revision,
-            limit: chunk,
-            count_only: false,
-        };
+        let range =
+            Range { revision: plan.revision, limit: chunk, ..Range::new(plan.keys.clone()) };
         let found = fetch(cx, range, &plan).await?;
         if page.revision.is_zero() {
             page.revision = if plan.revision.is_zero() { found.revision } else { plan.revision };

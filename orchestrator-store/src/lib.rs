@@ -17,6 +17,8 @@ pub mod proto;
 #[cfg(feature = "raft")]
 pub mod raft;
 mod replica;
+#[cfg(feature = "durable")]
+pub mod wire;
 
 pub use memory::MemoryStore;
 pub use mvcc::Limits;

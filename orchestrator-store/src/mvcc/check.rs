@@ -6,6 +6,8 @@ use orchestrator_core::store::{
     Compare, Key, KeyRange, MAX_TXN_DEPTH, MAX_TXN_OPS, MAX_VALUE_BYTES, Op, Put, StoreError, Txn,
 };
 
+use super::reasons;
+
 /// The longest key: far beyond any name, short enough that keys never dominate memory.
 const MAX_KEY_BYTES: usize = 8 * 1024;
 
@@ -13,11 +15,11 @@ const MAX_KEY_BYTES: usize = 8 * 1024;
 /// twice, which is quadratic, does in a millisecond.
 const MAX_TOTAL_OPS: usize = 8 * MAX_TXN_OPS;
 
-const EMPTY_KEY: StoreError = StoreError::Invalid("key is not provided");
-const LONG_KEY: StoreError = StoreError::Invalid("key is too long");
-const TOO_MANY: StoreError = StoreError::Invalid("too many operations in txn request");
-const TOO_DEEP: StoreError = StoreError::Invalid("transactions are nested too deeply");
-const DUPLICATE: StoreError = StoreError::Invalid("duplicate key given in txn request");
+const EMPTY_KEY: StoreError = StoreError::Invalid(reasons::EMPTY_KEY);
+const LONG_KEY: StoreError = StoreError::Invalid(reasons::LONG_KEY);
+const TOO_MANY: StoreError = StoreError::Invalid(reasons::TOO_MANY);
+const TOO_DEEP: StoreError = StoreError::Invalid(reasons::TOO_DEEP);
+const DUPLICATE: StoreError = StoreError::Invalid(reasons::DUPLICATE);
 
 /// Checks `txn` and everything nested in it.
 pub(super) fn txn(txn: &Txn) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use orchestrator_core::store::{LeaseInfo, LeaseOp, Revision, StoreError, Txn, TxnResponse};
 
-use super::Mvcc;
+use super::{Mvcc, check};
 
 /// One change, or attempt at one.
 ///
@@ -21,6 +21,20 @@ pub enum Command {
     Expire,
     /// Forgets what is older than the revision.
     Compact(Revision),
+}
+
+impl Command {
+    /// Checks what does not depend on the state, before the command is ordered and kept.
+    ///
+    /// # Errors
+    /// [`Invalid`](StoreError::Invalid), [`TooLarge`](StoreError::TooLarge): every state machine
+    /// would refuse it.
+    pub fn check(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Txn(txn) => check::txn(txn),
+            Self::Lease(_) | Self::Expire | Self::Compact(_) => Ok(()),
+        }
+    }
 }
 
 /// What a command answers.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use imbl::{OrdMap, OrdSet};
 use orchestrator_core::store::{Key, LeaseId, LeaseInfo, MAX_LEASE_TTL, StoreError};
 
+use super::reasons;
+
 /// All leases of a store. Times are counted from the store's own start.
 #[derive(Clone, Debug, Default)]
 pub struct Leases {
@@ -53,8 +55,8 @@ impl Leases {
         max_leases: usize,
     ) -> Result<LeaseInfo, StoreError> {
         match ttl {
-            Duration::ZERO => return Err(StoreError::Invalid("lease ttl is zero")),
-            ttl if ttl > MAX_LEASE_TTL => return Err(StoreError::Invalid("too large lease TTL")),
+            Duration::ZERO => return Err(StoreError::Invalid(reasons::LEASE_WITHOUT_TIME)),
+            ttl if ttl > MAX_LEASE_TTL => return Err(StoreError::Invalid(reasons::LONG_LEASE)),
             _ if self.contains(id) => return Err(StoreError::LeaseExists(id)),
             _ if self.len() >= max_leases => return Err(StoreError::NoSpace),
             _ => {}

@@ -17,6 +17,7 @@ mod compare;
 mod lease;
 mod limits;
 mod log;
+mod reasons;
 mod root;
 mod snapshot;
 #[cfg(test)]
@@ -26,6 +27,8 @@ mod txn;
 pub use command::{Applied, Command};
 pub use lease::Leases;
 pub use limits::Limits;
+#[cfg(feature = "durable")]
+pub(crate) use reasons::REASONS;
 pub use snapshot::Snapshot;
 
 use std::sync::Arc;
@@ -185,7 +188,7 @@ impl Mvcc {
             LeaseOp::Revoke(id) => self.end_lease(id, at)?,
             LeaseOp::Describe(id) => self.leases.describe(id, at)?,
             LeaseOp::List => return Ok(self.leases.list(at)),
-            _ => return Err(StoreError::Invalid("unknown request about leases")),
+            _ => return Err(StoreError::Invalid(reasons::UNKNOWN_LEASE_OP)),
         };
         Ok(vec![one])
     }

@@ -12,11 +12,14 @@ mod hub;
 pub mod memory;
 pub mod mvcc;
 pub mod operator;
+pub mod planted;
 #[cfg(feature = "grpc")]
 pub mod proto;
 #[cfg(feature = "raft")]
 pub mod raft;
 mod replica;
+#[cfg(feature = "simulation")]
+pub mod sim;
 #[cfg(feature = "durable")]
 pub mod wire;
 

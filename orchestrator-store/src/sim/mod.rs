@@ -1,0 +1,6 @@
+//! Simulated disasters.
+pub mod disk;
+pub mod trace;
+
+pub use disk::{DiskFault, SimDisk};
+pub use trace::Trace;

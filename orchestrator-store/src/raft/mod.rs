@@ -3,3 +3,4 @@
 //! Members speak through a [`network::Transport`].
 
 pub mod network;
+mod runtime;

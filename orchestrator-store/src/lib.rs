@@ -6,6 +6,7 @@
 //! is [`Operator`].
 
 pub mod compactor;
+pub mod copy;
 #[cfg(feature = "durable")]
 pub mod disk;
 mod hub;

@@ -13,6 +13,7 @@ mod node;
 mod pod;
 mod resources;
 mod snapshot;
+pub mod storage;
 
 pub use affinity::{AffinityTerm, PodAffinity};
 pub use decision::{Decision, Nomination, Placement, Rejection, Scores};
@@ -22,6 +23,7 @@ pub use node::NodeInfo;
 pub use pod::{HostPort, PodId, PodInfo};
 pub use resources::{Amounts, Resources};
 pub use snapshot::Snapshot;
+pub use storage::Storage;
 
 use std::cmp::Ordering;
 use std::fmt;

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Node;
 use super::group::{PodGroup, PodGroups};
 use super::node::NodeInfo;
 use super::pod::{PodId, PodInfo};
+use super::storage::Storage;
 use crate::ObjectKey;
 
 /// Labels by name.
@@ -48,6 +49,8 @@ pub struct Snapshot {
     namespaces: Arc<BTreeMap<String, Labels>>,
     /// Pods that belong together.
     groups: Arc<PodGroups>,
+    /// Volumes, and claims to them.
+    storage: Arc<Storage>,
 }
 
 impl Snapshot {
@@ -175,6 +178,16 @@ impl Snapshot {
         namespace: &'a str,
     ) -> impl Iterator<Item = &'a PodGroup> {
         self.groups.of(kind, namespace)
+    }
+
+    /// The volumes.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// The volumes, to be changed.
+    pub fn storage_mut(&mut self) -> &mut Storage {
+        Arc::make_mut(&mut self.storage)
     }
 
     fn position(&self, name: &str) -> Result<usize, usize> {

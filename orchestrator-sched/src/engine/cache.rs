@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use orchestrator_core::ObjectKey;
-use orchestrator_core::scheduler::{PodGroup, PodInfo, Snapshot};
+use orchestrator_core::scheduler::{PodGroup, PodInfo, Snapshot, Storage};
 
 /// What is known of nodes and pods, and what is assumed.
 #[derive(Debug, Default)]
@@ -59,6 +59,11 @@ impl ClusterCache {
     /// Takes note of the pods that an object of `kind` selects, `None` where it is gone.
     pub fn set_group(&mut self, kind: &str, key: &ObjectKey, group: Option<PodGroup>) {
         self.snapshot.set_group(kind, key, group);
+    }
+
+    /// The objects about volumes, to be changed.
+    pub fn storage_mut(&mut self) -> &mut Storage {
+        self.snapshot.storage_mut()
     }
 
     /// Takes note of a pod, `None` where it is gone.

@@ -16,7 +16,7 @@ use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use orchestrator_core::ObjectKey;
 use orchestrator_core::env::{Activity, Busy};
 use orchestrator_core::scheduler::{
-    ClusterEvent, Decision, Placement, PodGroup, PodInfo, Rejection, Scheduler, Snapshot,
+    ClusterEvent, Decision, Placement, PodGroup, PodInfo, Rejection, Scheduler, Snapshot, Storage,
 };
 
 use cache::ClusterCache;
@@ -113,6 +113,17 @@ impl Engine {
             self.cache.set_group(kind, key, group);
             self.wake(&ClusterEvent::Other { kind }, now);
         }
+    }
+
+    /// Takes note of a change of the objects of `kind`, which are about volumes.
+    pub fn change_storage(
+        &mut self,
+        kind: &'static str,
+        change: impl FnOnce(&mut Storage),
+        now: Duration,
+    ) {
+        change(self.cache.storage_mut());
+        self.wake(&ClusterEvent::Other { kind }, now);
     }
 
     /// Takes note of a pod, `None` where it is gone.

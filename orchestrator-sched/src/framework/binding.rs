@@ -2,11 +2,14 @@
 
 use orchestrator_client::Client;
 use orchestrator_core::scheduler::PodInfo;
+use tokio::sync::Semaphore;
 
 use super::{Bound, Framework, Permit, Refusal};
 
 impl Framework {
     /// Reserves, asks for permission and binds; on failure, everything reserved is given back.
+    ///
+    /// The last step, which writes, takes one of `slots`; the steps before it may wait for long.
     ///
     /// # Errors
     /// The refusal of the plugin that failed, with its name.
@@ -16,11 +19,12 @@ impl Framework {
     pub async fn bind(
         &self,
         client: &Client,
+        slots: &Semaphore,
         pod: &PodInfo,
         node: &str,
     ) -> Result<(), (&'static str, Refusal)> {
         self.reserve(pod, node)?;
-        let result = self.bind_reserved(client, pod, node).await;
+        let result = self.bind_reserved(client, slots, pod, node).await;
         if result.is_err() {
             self.unreserve(self.points.reserves.len(), pod, node);
         }
@@ -48,6 +52,7 @@ impl Framework {
     async fn bind_reserved(
         &self,
         client: &Client,
+        slots: &Semaphore,
         pod: &PodInfo,
         node: &str,
     ) -> Result<(), (&'static str, Refusal)> {
@@ -72,6 +77,7 @@ impl Framework {
             let result = plugin.pre_bind(client, pod, node).await;
             result.map_err(|refusal| (plugin.name(), refusal))?;
         }
+        let _slot = slots.acquire().await.expect("nobody closes the slots");
         for plugin in &self.points.binds {
             match plugin.bind(client, pod, node).await {
                 Ok(Bound::Done) => return Ok(()),

@@ -135,6 +135,10 @@ impl Framework {
         for plugin in &self.points.post_filters {
             match plugin.post_filter(&attempt) {
                 Remedy::None(words) => remedies.push(words),
+                Remedy::Stop(words) => {
+                    remedies.push(words);
+                    break;
+                }
                 Remedy::Nominate(nomination) => {
                     rejection.nomination = Some(nomination);
                     remedies.clear();

@@ -156,6 +156,8 @@ impl FailedAttempt<'_> {
 pub enum Remedy {
     /// Nothing; in words.
     None(String),
+    /// Nothing, and those after it are not asked; in words.
+    Stop(String),
     /// Room on a node, once some pods have left it.
     Nominate(Nomination),
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{
     Affinity, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec,
+    VolumeNodeAffinity,
 };
 use orchestrator_core::scheduler::NodeInfo;
 
@@ -59,6 +60,11 @@ pub struct RequiredNodes<'a> {
 }
 
 impl<'a> RequiredNodes<'a> {
+    /// The nodes that a volume can be used on.
+    pub fn of_volume(affinity: Option<&'a VolumeNodeAffinity>) -> Self {
+        Self { selector: None, terms: affinity.and_then(|affinity| affinity.required.as_ref()) }
+    }
+
     /// Reads what a pod asks for.
     pub fn of(spec: &'a PodSpec) -> Self {
         Self {

@@ -10,6 +10,9 @@ use crate::framework::{
 
 const REASON: &str = "cannot allocate all claims";
 
+/// What upstream says of a pod that was rejected as a whole before devices were looked at.
+const NOT_LOOKED_AT: &str = "not found";
+
 /// What a remedy for devices would be; said of every pod, as part of the known message.
 const NO_REMEDY: &str = "no new claims to deallocate";
 
@@ -42,8 +45,11 @@ impl FilterPlugin for DynamicResources {
 }
 
 impl PostFilterPlugin for DynamicResources {
-    fn post_filter(&self, _: &FailedAttempt<'_>) -> Remedy {
-        Remedy::None(NO_REMEDY.into())
+    fn post_filter(&self, attempt: &FailedAttempt<'_>) -> Remedy {
+        match attempt.refusals {
+            [] => Remedy::Stop(NOT_LOOKED_AT.into()),
+            _ => Remedy::None(NO_REMEDY.into()),
+        }
     }
 }
 

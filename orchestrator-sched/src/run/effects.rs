@@ -8,6 +8,7 @@ use orchestrator_core::Status;
 use orchestrator_core::env::Busy;
 use orchestrator_core::scheduler::{Nomination, PodInfo, Rejection, Scheduler as _};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tracing::{debug, info, warn};
 
 use crate::framework::Framework;
@@ -25,6 +26,8 @@ pub(super) struct Effects {
     recorder: Recorder,
     /// Whose plugins bind.
     cycle: Arc<Framework>,
+    /// One for each write that may be under way.
+    slots: Arc<Semaphore>,
 }
 
 /// How an effect ended.
@@ -43,14 +46,14 @@ pub(super) enum Done {
 
 impl Effects {
     /// The plugins of `cycle` bind; events are told in its name.
-    pub fn new(client: &Client, cycle: Arc<Framework>) -> Self {
+    pub fn new(client: &Client, cycle: Arc<Framework>, slots: Arc<Semaphore>) -> Self {
         let recorder = Recorder::new(client, cycle.name(), "");
-        Self { client: client.clone(), recorder, cycle }
+        Self { client: client.clone(), recorder, cycle, slots }
     }
 
     /// Runs the binding cycle.
     pub async fn bind(self, pod: Arc<PodInfo>, node: Arc<str>, busy: Busy) -> Done {
-        match self.cycle.bind(&self.client, &pod, &node).await {
+        match self.cycle.bind(&self.client, &self.slots, &pod, &node).await {
             Ok(()) => {
                 info!(pod = %pod.key, node = %node, "pod bound");
                 let text = format!("Successfully assigned {} to {node}", pod.key);
@@ -71,6 +74,7 @@ impl Effects {
         debug!(pod = %pod.key, reason = text, "pod unschedulable");
         self.recorder.warning(&*pod.pod, "FailedScheduling", text.clone());
         let node = rejection.nomination.as_ref().map(|nomination| &*nomination.node);
+        let _slot = self.slots.acquire().await.expect("nobody closes the slots");
         self.set_condition(&pod, UNSCHEDULABLE, &text, node).await;
         if let Some(nomination) = &rejection.nomination {
             self.evict(&pod, nomination).await;

@@ -15,6 +15,8 @@ use parking_lot::Mutex;
 use rustc_hash::FxBuildHasher;
 use tokio::sync::Notify;
 
+use super::storage::About;
+
 /// What an object is to the scheduler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Subject {
@@ -26,6 +28,7 @@ pub(super) enum Subject {
     ReplicaSet,
     StatefulSet,
     Budget,
+    Storage(About),
 }
 
 /// Keys that have changed.

@@ -8,6 +8,7 @@
 mod effects;
 mod inbox;
 mod sources;
+mod storage;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use futures::stream::FuturesUnordered;
 use orchestrator_client::{Client, Informers};
 use orchestrator_core::env::Task;
 use orchestrator_core::scheduler::Scheduler;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::engine::{Attempt, Backoff, Engine, Outcome};
@@ -31,7 +32,11 @@ use sources::Sources;
 
 /// How many bindings and condition writes may be under way: enough to hide the latency of a
 /// remote API, few enough not to flood it.
-const MAX_EFFECTS: usize = 64;
+const MAX_WRITES: usize = 64;
+
+/// How many pods may be between decision and binding: those that wait for volumes or permission
+/// must not keep others from being tried. Some kilobytes each.
+const MAX_EFFECTS: usize = 16_384;
 
 /// Puts schedulers together and starts them.
 #[derive(Debug)]
@@ -117,8 +122,12 @@ impl SchedulerLoop {
         sources.synced().await;
         let schedulers = self.profiles.iter().map(|(scheduler, _)| Arc::clone(scheduler));
         let engine = Engine::new(schedulers, self.backoff, &activity);
+        let slots = Arc::new(Semaphore::new(MAX_WRITES));
         let effects = self.profiles.iter().map(|(scheduler, cycle)| {
-            (scheduler.name().to_owned(), Effects::new(&client, Arc::clone(cycle)))
+            (
+                scheduler.name().to_owned(),
+                Effects::new(&client, Arc::clone(cycle), Arc::clone(&slots)),
+            )
         });
         let mut looping = Looping {
             start: client.env().instant(),

@@ -10,10 +10,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use orchestrator_client::{Informer, Informers};
 use orchestrator_core::ObjectKey;
 use orchestrator_core::env::Activity;
-use orchestrator_core::scheduler::PodGroup;
+use orchestrator_core::scheduler::{PodGroup, Storage};
 use orchestrator_core::selector::LabelSelector;
 
 use super::inbox::{Inbox, Subject};
+use super::storage::StorageSources;
 use crate::engine::Engine;
 
 /// The caches of all that the scheduler watches.
@@ -26,6 +27,7 @@ pub(super) struct Sources {
     replica_sets: Informer<ReplicaSet>,
     stateful_sets: Informer<StatefulSet>,
     budgets: Informer<PodDisruptionBudget>,
+    storage: StorageSources,
 }
 
 impl Sources {
@@ -40,6 +42,7 @@ impl Sources {
             replica_sets: informers.of(),
             stateful_sets: informers.of(),
             budgets: informers.of(),
+            storage: StorageSources::new(informers, inbox, activity),
         };
         inbox.follow(&sources.nodes, Subject::Node, activity);
         inbox.follow(&sources.namespaces, Subject::Namespace, activity);
@@ -61,6 +64,7 @@ impl Sources {
         self.replica_sets.synced().await;
         self.stateful_sets.synced().await;
         self.budgets.synced().await;
+        self.storage.synced().await;
         self.pods.synced().await;
     }
 
@@ -68,6 +72,10 @@ impl Sources {
     pub fn apply(&self, engine: &mut Engine, subject: Subject, key: &ObjectKey, now: Duration) {
         let (kind, group) = match subject {
             Subject::Node => return engine.set_node(&key.name, self.nodes.get(key), now),
+            Subject::Storage(about) => {
+                let change = |storage: &mut Storage| self.storage.apply(storage, about, key);
+                return engine.change_storage(about.kind(), change, now);
+            }
             Subject::Pod => return engine.set_pod(key, self.pods.get(key), now),
             Subject::Namespace => {
                 let namespace = self.namespaces.get(key);

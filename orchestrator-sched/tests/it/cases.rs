@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use orchestrator_core::ObjectKey;
 use orchestrator_core::scheduler::{
-    Decision, Placement, PodGroup, PodInfo, Rejection, Scheduler, Snapshot,
+    Decision, Placement, PodGroup, PodInfo, Rejection, Scheduler, Snapshot, Storage,
 };
 use orchestrator_core::selector::LabelSelector;
 use orchestrator_sched::Framework;
@@ -41,6 +41,9 @@ const FLOORS: &[(&str, usize)] = &[
     ("nominated-pods", 23),
     ("mixed-preemption", 36),
     ("mixed", 115),
+    ("node-declared-features", 2),
+    ("volumes", 44),
+    ("volume-limits", 20),
 ];
 
 #[test]
@@ -173,6 +176,7 @@ fn snapshot(case: &Value) -> Snapshot {
         snapshot.set_namespace(namespace["metadata"]["name"].as_str().unwrap(), Some(labels));
     }
     add_groups(&mut snapshot, case);
+    add_storage(snapshot.storage_mut(), case);
     for pod in pods(&case["pending"]) {
         let status = pod.pod.status.as_ref().unwrap();
         snapshot.nominate(Arc::clone(&pod), status.nominated_node_name.as_deref().unwrap());
@@ -198,6 +202,35 @@ fn add_groups(snapshot: &mut Snapshot, case: &Value) {
     for budget in list(&case["pdbs"]) {
         let allowed = budget["status"]["disruptionsAllowed"].as_i64().unwrap_or_default();
         add("PodDisruptionBudget", budget, PodGroup::new(selected(budget)).allowing(allowed));
+    }
+}
+
+fn add_storage(storage: &mut Storage, case: &Value) {
+    let name = |object: &Value| object["metadata"]["name"].as_str().unwrap().to_owned();
+    let key = |object: &Value| {
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
+        ObjectKey::new(namespace, name(object))
+    };
+    for object in list(&case["pvcs"]) {
+        storage.claims.insert(key(object), Arc::new(read(object)));
+    }
+    for object in list(&case["pvs"]) {
+        storage.volumes.insert(name(object), Arc::new(read(object)));
+    }
+    for object in list(&case["storageclasses"]) {
+        storage.classes.insert(name(object), Arc::new(read(object)));
+    }
+    for object in list(&case["csidrivers"]) {
+        storage.drivers.insert(name(object), Arc::new(read(object)));
+    }
+    for object in list(&case["csinodes"]) {
+        storage.nodes.insert(name(object), Arc::new(read(object)));
+    }
+    for object in list(&case["csistoragecapacities"]) {
+        storage.capacities.insert(key(object), Arc::new(read(object)));
+    }
+    for object in list(&case["volumeattachments"]) {
+        storage.attachments.insert(name(object), Arc::new(read(object)));
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Event, Node, Pod};
+use k8s_openapi::api::core::v1::{Event, Node, PersistentVolume, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::storage::v1::StorageClass;
 use orchestrator_apiserver::ApiServer;
 use orchestrator_client::{Client, Informers, Selection};
 use orchestrator_core::{Env, ObjectKey, UserInfo};
@@ -183,4 +184,54 @@ async fn a_gated_pod_waits_for_its_gates() {
     pods.patch(&ObjectKey::new("default", "a"), open).await.unwrap();
     cluster.settle().await;
     assert_eq!(cluster.node_of("a").await, "n1");
+}
+
+fn read<K: serde::de::DeserializeOwned>(wire: Value) -> K {
+    serde_json::from_value(wire).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_volume_is_set_aside_and_waited_for_while_others_are_bound() {
+    let cluster = Cluster::start().await;
+    let (client, env) = (cluster.client.clone(), cluster.client.env().clone());
+    cluster.node("n1", "4").await;
+    let class = json!({"metadata": {"name": "local"}, "volumeBindingMode": "WaitForFirstConsumer",
+        "provisioner": "kubernetes.io/no-provisioner"});
+    client.api::<StorageClass>().create(&read(class)).await.unwrap();
+    let size = json!({"storage": "5Gi"});
+    let volume = json!({"metadata": {"name": "v"}, "spec": {"storageClassName": "local",
+        "capacity": size, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/tmp/v"}}});
+    let volumes = client.api::<PersistentVolume>();
+    let made = PersistentVolume::clone(&*volumes.create(&read(volume)).await.unwrap());
+    let status = read(json!({"phase": "Available"}));
+    volumes.update_status(&PersistentVolume { status: Some(status), ..made }).await.unwrap();
+    let claim = json!({"metadata": {"name": "c", "namespace": "default"}, "spec": {
+        "storageClassName": "local", "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": size}}});
+    let claims = client.api::<PersistentVolumeClaim>();
+    let claim = PersistentVolumeClaim::clone(&*claims.create(&read(claim)).await.unwrap());
+    cluster.settle().await;
+
+    let pod = |name: &str, volumes: Value| -> Pod {
+        let spec = json!({"containers": [{"name": "c", "image": "i"}], "volumes": volumes});
+        read(json!({"metadata": {"name": name, "namespace": "default"}, "spec": spec}))
+    };
+    let uses_claim = json!([{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]);
+    client.api::<Pod>().create(&pod("waits", uses_claim)).await.unwrap();
+    client.api::<Pod>().create(&pod("goes", json!([]))).await.unwrap();
+    env.sleep(Duration::from_secs(5)).await;
+    assert_eq!(cluster.node_of("waits").await, "", "nobody has bound the claim");
+    assert_eq!(cluster.node_of("goes").await, "n1");
+    let volume = volumes.get(&ObjectKey::new("", "v")).await.unwrap();
+    let meant_for = volume.spec.as_ref().unwrap().claim_ref.clone().unwrap();
+    assert_eq!(meant_for.uid, claim.metadata.uid);
+
+    // What the controller of volumes does with a volume that is set aside.
+    let mut bound = claim;
+    bound.spec.get_or_insert_default().volume_name = Some("v".into());
+    let complete = ("pv.kubernetes.io/bind-completed".to_owned(), "yes".to_owned());
+    bound.metadata.annotations.get_or_insert_default().extend([complete]);
+    claims.update(&bound).await.unwrap();
+    cluster.settle().await;
+    assert_eq!(cluster.node_of("waits").await, "n1");
 }

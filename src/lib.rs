@@ -50,5 +50,8 @@ pub use orchestrator_controllers as controllers;
 /// The node agent and its runtimes.
 pub use orchestrator_runtime as runtime;
 
+/// What the HTTPS servers of a cluster have in common.
+pub use orchestrator_wire as wire;
+
 /// The service proxy.
 pub use orchestrator_proxy as proxy;

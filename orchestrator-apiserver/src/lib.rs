@@ -20,6 +20,7 @@ mod alloc;
 mod bootstrap;
 mod builder;
 mod discovery;
+pub mod kubelet;
 pub mod openapi;
 mod pipeline;
 mod registry;

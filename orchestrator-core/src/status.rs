@@ -245,6 +245,27 @@ impl Status {
         self.code == 410
     }
 
+    /// The failure that a `Status` object tells of; one without a code has the one given.
+    pub fn from_object(object: &Object, code: u16) -> Self {
+        let code = object.int_at(&["code"]).and_then(|code| code.try_into().ok()).unwrap_or(code);
+        let message = match object.text_at(&["message"]) {
+            "" => format!("the server answered with status {code}"),
+            message => message.to_owned(),
+        };
+        let mut status = Self::new(code, known_reason(object.text_at(&["reason"])), message);
+        let detail = |name| object.text_at(&["details", name]).to_owned();
+        status.details.name = detail("name");
+        status.details.group = detail("group");
+        status.details.kind = detail("kind");
+        status.details.uid = detail("uid");
+        status.details.retry_after_s = object
+            .int_at(&["details", "retryAfterSeconds"])
+            .and_then(|seconds| seconds.try_into().ok());
+        let causes = object.at(&["details", "causes"]).and_then(Json::as_array);
+        status.details.causes = causes.into_iter().flatten().map(Cause::from_json).collect();
+        status
+    }
+
     /// The `Status` object on the wire.
     pub fn to_object(&self) -> Object {
         let mut object = Object::new("v1", "Status");
@@ -280,7 +301,37 @@ impl Details {
     }
 }
 
+/// The reasons that clients branch on, as the constants that a [`Status`] carries.
+fn known_reason(reason: &str) -> &'static str {
+    const KNOWN: [&str; 18] = [
+        "Unauthorized",
+        "Forbidden",
+        "NotFound",
+        "AlreadyExists",
+        "Conflict",
+        "Gone",
+        "Invalid",
+        "ServerTimeout",
+        "Timeout",
+        "TooManyRequests",
+        "BadRequest",
+        "MethodNotAllowed",
+        "NotAcceptable",
+        "RequestEntityTooLarge",
+        "UnsupportedMediaType",
+        "InternalError",
+        "Expired",
+        "ServiceUnavailable",
+    ];
+    KNOWN.into_iter().find(|known| *known == reason).unwrap_or_default()
+}
+
 impl Cause {
+    fn from_json(cause: &Json) -> Self {
+        let text = |name: &str| cause[name].as_str().unwrap_or_default().to_owned();
+        Self { reason: text("reason"), message: text("message"), field: text("field") }
+    }
+
     fn to_json(&self) -> Json {
         let mut cause =
             json!({"reason": self.reason, "message": self.message, "field": self.field});
@@ -352,5 +403,6 @@ mod tests {
         assert_eq!(object["details"]["causes"].as_array().unwrap().len(), 2);
         assert_eq!(object["details"]["causes"][0]["reason"], "FieldValueRequired");
         assert_eq!((&object["code"], &object["metadata"]), (&json!(422), &json!({})));
+        assert_eq!(Status::from_object(&status.to_object(), 500), status);
     }
 }

@@ -8,6 +8,7 @@ pub mod address;
 pub mod agent;
 pub mod environment;
 mod events;
+pub mod kubelet;
 pub mod material;
 pub mod plan;
 pub mod probe;

@@ -1,6 +1,6 @@
 //! Nodes: what runs pods.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,10 @@ use orchestrator_core::resource::Network;
 use orchestrator_proxy::{ProxyLoop, UserspaceConfig, UserspaceProxy};
 use orchestrator_runtime::address::AddressRange;
 use orchestrator_runtime::agent::{Agent, NodeConfig, NodeTable, Parts};
+use orchestrator_runtime::kubelet::{Kubelet, KubeletConfig};
 use orchestrator_runtime::process::{ProcessConfig, ProcessRuntime};
 use orchestrator_runtime::simulated::{SimulatedNodes, SimulatedNodesConfig};
+use orchestrator_wire::listener::Serving;
 
 use super::StartError;
 
@@ -24,6 +26,7 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 pub struct NodeSpec {
     name: String,
     process: Option<ProcessSpec>,
+    kubelet: Option<KubeletConfig>,
 }
 
 /// What a node needs that runs processes.
@@ -37,7 +40,7 @@ struct ProcessSpec {
 impl NodeSpec {
     /// A node on which nothing really runs.
     pub fn simulated(name: impl Into<String>) -> Self {
-        Self { name: name.into(), process: None }
+        Self { name: name.into(), process: None, kubelet: None }
     }
 
     /// A node that runs containers as processes of this host, and keeps their state in `folder`;
@@ -45,7 +48,7 @@ impl NodeSpec {
     pub fn process(name: impl Into<String>, folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
         let process = Some(ProcessSpec { folder, program_path: None, static_pods: None });
-        Self { name: name.into(), process }
+        Self { name: name.into(), process, kubelet: None }
     }
 
     /// Looks in this folder first for the programs of containers; for real processes only.
@@ -67,6 +70,14 @@ impl NodeSpec {
         self
     }
 
+    /// Serves logs, exec and port-forward to an API server in another process; the address is the
+    /// node's own from then on.
+    #[must_use]
+    pub fn kubelet(mut self, config: KubeletConfig) -> Self {
+        self.kubelet = Some(config);
+        self
+    }
+
     /// The node's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -84,6 +95,7 @@ pub(super) struct RunningNodes {
 #[derive(Debug)]
 pub struct ProcessNode {
     // In the order in which they end: the agent first, so that it does not restart what ends.
+    _serving: Option<Serving>,
     agent: Agent,
     proxy_loop: orchestrator_proxy::Running,
     _proxy: Arc<UserspaceProxy>,
@@ -109,7 +121,7 @@ impl RunningNodes {
             specs.into_iter().partition(|spec| spec.process.is_some());
         let mut running = Self::default();
         if !simulated.is_empty() {
-            let nodes = start_simulated(&simulated, informers);
+            let nodes = start_simulated(&simulated, informers, |_, _| ());
             for (name, api) in nodes.apis() {
                 table.insert(name, api);
             }
@@ -154,13 +166,32 @@ impl RunningNodes {
 /// A simulated node by itself, against any API server.
 #[derive(Debug)]
 pub struct SimulatedNode {
+    _serving: Option<Serving>,
     nodes: SimulatedNodes,
 }
 
 impl SimulatedNode {
     /// Starts a node that reaches the API through `informers`.
-    pub fn start(spec: NodeSpec, informers: &Informers) -> Self {
-        Self { nodes: start_simulated(&[spec], informers) }
+    ///
+    /// # Errors
+    /// The address at which it is to serve cannot be listened on.
+    pub fn start(spec: NodeSpec, informers: &Informers) -> Result<Self, BoxError> {
+        let name = spec.name.clone();
+        let kubelet = spec.kubelet.as_ref().map(|config| Kubelet::bind(config, &name));
+        let kubelet = kubelet.transpose()?;
+        let nodes = start_simulated(&[spec], informers, |_, node| {
+            if let Some(kubelet) = &kubelet {
+                reached_at(node, kubelet.address());
+            }
+        });
+        let (api, env) = (nodes.apis().into_iter().next(), informers.client().env());
+        let serving = match (kubelet, api) {
+            (Some(kubelet), Some((name, api))) => {
+                Some(kubelet.serve(env, &name, api, informers.of())?)
+            }
+            _ => None,
+        };
+        Ok(Self { _serving: serving, nodes })
     }
 
     /// Waits until the node is registered.
@@ -169,11 +200,26 @@ impl SimulatedNode {
     }
 }
 
-fn start_simulated(specs: &[NodeSpec], informers: &Informers) -> SimulatedNodes {
+fn start_simulated(
+    specs: &[NodeSpec],
+    informers: &Informers,
+    mut change: impl FnMut(usize, &mut NodeConfig),
+) -> SimulatedNodes {
     let count = u32::try_from(specs.len()).unwrap_or(u32::MAX);
     let config = SimulatedNodesConfig::new("node", count);
-    let config = config.each(|index, node| node.name.clone_from(&specs[index].name));
+    let config = config.each(|index, node| {
+        node.name.clone_from(&specs[index].name);
+        change(index, node);
+    });
     SimulatedNodes::start(config, informers)
+}
+
+/// The node tells that it is reached at this address.
+fn reached_at(node: &mut NodeConfig, address: SocketAddr) {
+    node.port = address.port();
+    if !address.ip().is_unspecified() {
+        node.addresses = vec![address.ip()];
+    }
 }
 
 impl ProcessNode {
@@ -195,12 +241,19 @@ impl ProcessNode {
         let parts = Parts::new(&informers, Arc::clone(&runtime) as _, &name);
         let mut node = NodeConfig::of_host(&name, process.folder.join("volumes"));
         node.static_pods = process.static_pods;
+        let kubelet = spec.kubelet.map(|config| Kubelet::bind(&config, &name)).transpose()?;
+        if let Some(kubelet) = &kubelet {
+            reached_at(&mut node, kubelet.address());
+        }
+        let pods = parts.pods.clone();
         let agent = Agent::start(node, parts);
+        let serving = kubelet.map(|kubelet| kubelet.serve(&env, agent.name(), agent.api(), pods));
+        let serving = serving.transpose()?;
         let config = UserspaceConfig::default();
         let config = config.node_addresses([IpAddr::V4(Ipv4Addr::UNSPECIFIED)]);
         let proxy = Arc::new(UserspaceProxy::new(env, config));
         let proxy_loop = ProxyLoop::new(informers.clone(), Arc::clone(&proxy) as _, name).start();
-        Ok(Self { agent, proxy_loop, _proxy: proxy, runtime, informers })
+        Ok(Self { _serving: serving, agent, proxy_loop, _proxy: proxy, runtime, informers })
     }
 
     /// Waits until the node is registered and its service proxy has its first table.

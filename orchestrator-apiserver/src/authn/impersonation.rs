@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use http::HeaderMap;
 use orchestrator_core::{Status, UserInfo};
+use orchestrator_wire::percent;
 
 use crate::authz::{Attributes, ResourceTarget, Target, forbidden};
-use crate::http::percent;
 
 const EXTRA_PREFIX: &str = "impersonate-extra-";
 

@@ -9,7 +9,8 @@ mod impersonation;
 mod service_account;
 mod static_token;
 
-pub use certificate::{ClientCertificates, user_of_certificate};
+pub use certificate::ClientCertificates;
+pub use orchestrator_wire::certificate::user_of_certificate;
 pub use service_account::ServiceAccountTokens;
 pub use static_token::StaticTokens;
 

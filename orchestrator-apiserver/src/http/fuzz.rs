@@ -1,12 +1,31 @@
-//! Entry points for fuzzers: each takes any bytes and must come back without a panic.
+//! Fuzz targets: each takes any bytes and must come back without a panic.
 
-use futures::executor::block_on;
+use orchestrator_core::fuzzing::Target;
 
 use super::path::Route;
 use super::query::Query;
-use super::stream::spdy;
-use crate::authn::user_of_certificate;
 use crate::encode::{Wish, protobuf};
+
+/// All targets, each with inputs to start from.
+pub const TARGETS: &[Target] = &[
+    Target::new("path", fuzz_path, &[
+        b"/api/v1/namespaces/a/pods/b/log",
+        b"/apis/apps/v1/watch/deployments",
+        b"/apis/a%2Fb/v1/c",
+    ]),
+    Target::new("query", fuzz_query, &[
+        b"limit=5&watch=1&labelSelector=a%3Db&timeoutSeconds=7&dryRun=All",
+        b"command=a&command=b+c&force",
+    ]),
+    Target::new("accept", fuzz_accept, &[
+        b"application/json;as=Table;v=v1;g=meta.k8s.io,application/json;q=0.5",
+        b"application/vnd.kubernetes.protobuf, */*",
+    ]),
+    Target::new("protobuf", fuzz_protobuf, &[
+        b"k8s\x00\x0a\x09\x0a\x02v1\x12\x03Pod\x12\x05\x0a\x03\x0a\x01p",
+        b"k8s\x00\x0a\x0f\x0a\x02v1\x12\x09ConfigMap\x12\x0c\x0a\x03\x0a\x01c\x12\x05\x0a\x01k\x12\x00",
+    ]),
+];
 
 /// Reads bytes as a path.
 pub fn fuzz_path(bytes: &[u8]) {
@@ -29,14 +48,4 @@ pub fn fuzz_accept(bytes: &[u8]) {
 /// Reads bytes as an object in protobuf.
 pub fn fuzz_protobuf(bytes: &[u8]) {
     let _ = protobuf::decode(bytes);
-}
-
-/// Reads bytes as what a SPDY client sends.
-pub fn fuzz_spdy(bytes: &[u8]) {
-    block_on(spdy::read_all(bytes));
-}
-
-/// Reads bytes as a client certificate.
-pub fn fuzz_certificate(bytes: &[u8]) {
-    let _ = user_of_certificate(bytes);
 }

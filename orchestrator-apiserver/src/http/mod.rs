@@ -5,7 +5,7 @@
 //! [`ApiServer`](crate::ApiServer) and writes the answer in the form that was negotiated
 //! ([`crate::encode`]). [`serve`] puts it behind TLS; [`HttpService::serve_duplex`] behind any
 //! connection of the same process. Two-way sessions (exec, attach, port-forward) leave HTTP by an
-//! upgrade; they are in `stream`.
+//! upgrade; they are in [`orchestrator_wire::session`].
 //!
 //! Everything that comes in is bounded: headers and paths by the HTTP library, bodies by
 //! [`MAX_BODY_BYTES`], waiting by timeouts, sessions and connections by count.
@@ -15,16 +15,15 @@ mod body;
 mod fixed;
 #[cfg(feature = "fuzzing")]
 pub mod fuzz;
-mod listener;
 mod media;
 mod metrics;
 mod path;
-pub(crate) mod percent;
 mod query;
 mod request;
 mod service;
-pub(crate) mod stream;
+mod socket;
 
 pub use body::MAX_BODY_BYTES;
-pub use listener::{Serving, serve};
+pub use orchestrator_wire::listener::Serving;
 pub use service::HttpService;
+pub use socket::serve;

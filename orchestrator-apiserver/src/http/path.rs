@@ -7,8 +7,7 @@
 use std::borrow::Cow;
 
 use orchestrator_core::{GroupVersionResource, Status};
-
-use super::percent;
+use orchestrator_wire::percent;
 
 /// Where a path leads.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use orchestrator_core::Status;
 use orchestrator_core::request::Options;
-
-use super::percent;
+use orchestrator_wire::percent;
 
 /// A query, read once.
 #[derive(Clone, Debug, Default)]

@@ -14,15 +14,16 @@ use futures::future::{Either, select};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body::Body;
+use orchestrator_core::node::ExecOptions;
 use orchestrator_core::service::ResponseBody;
 use orchestrator_core::{ApiRequest, ApiService, Env, Status, UserInfo, Verb};
+use orchestrator_wire::session::{self, Purpose, Sessions, Upgrade};
 
 use super::answer::{self, Answer, Held};
 use super::metrics::Metrics;
 use super::path::{ResourcePath, Route};
 use super::query::Query;
 use super::request::{self, text};
-use super::stream::{self, Sessions};
 use super::{body, fixed};
 use crate::authn::{Authenticators, Credentials, ServiceAccountTokens, impersonate};
 use crate::discovery::{Discovery, Health};
@@ -84,13 +85,13 @@ impl HttpService {
     ) -> Self {
         let shared = Shared {
             openapi: OpenApi::new(server.registry().clone()),
+            sessions: Sessions::new(server.env().clone()),
             server,
             authenticators,
             keys,
             discovery: Discovery::default(),
             health: Health::default(),
             metrics: Metrics::default(),
-            sessions: Sessions::default(),
         };
         Self { shared: Arc::new(shared), user: None }
     }
@@ -267,16 +268,17 @@ impl Call<'_> {
         let headers = &self.parts.headers;
         let request = request::build(Verb::Connect, path, self.query, headers, Bytes::new(), user)?;
         let shared = &self.service.shared;
-        let Some(upgrade) = stream::Upgrade::take(self.parts) else {
+        let Some(upgrade) = Upgrade::take(self.parts) else {
             return Err(self.without_upgrade(request).await);
         };
-        let plan = upgrade.plan(&request)?;
+        let plan = plan(&upgrade, &request)?;
         let response = shared.server.call(request).await?;
-        match response.body {
-            ResponseBody::Exec(session) => upgrade.exec(plan, session, shared),
-            ResponseBody::PortForward(ports) => upgrade.forward(plan, ports, shared),
+        let answer = match response.body {
+            ResponseBody::Exec(session) => upgrade.exec(plan, session, &shared.sessions),
+            ResponseBody::PortForward(ports) => upgrade.forward(plan, ports, &shared.sessions),
             _ => Err(Status::internal("the session cannot be upgraded")),
-        }
+        };
+        answer.map(|answer| answer.map(|()| Payload::empty()))
     }
 
     /// What is wrong with a request that should have asked for an upgrade: nothing is started
@@ -290,6 +292,22 @@ impl Call<'_> {
             Err(status) => status,
         }
     }
+}
+
+/// How the session that a request asks for will go.
+fn plan(upgrade: &Upgrade, request: &ApiRequest) -> Result<session::Plan, Status> {
+    let options = &request.options;
+    if request.subresource == "portforward" {
+        return upgrade.plan(Purpose::Ports(session::ports(options.rest_all("ports"))?));
+    }
+    let joins = |name| options.rest_flag(name);
+    upgrade.plan(Purpose::Command(&ExecOptions {
+        stdin: joins("stdin"),
+        stdout: joins("stdout"),
+        stderr: joins("stderr"),
+        tty: joins("tty"),
+        ..ExecOptions::default()
+    }))
 }
 
 /// Counts the watch as open until it ends, which it does at the latest when the server stops.
@@ -312,7 +330,7 @@ fn bearer(headers: &HeaderMap) -> Option<String> {
         // Another scheme is a credential too, one that nobody knows.
         return Some(if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" }.into());
     }
-    stream::bearer_subprotocol(headers)
+    session::bearer_subprotocol(headers)
 }
 
 impl<B> tower::Service<Request<B>> for HttpService

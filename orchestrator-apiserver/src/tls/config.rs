@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use orchestrator_core::UserInfo;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection};
+use rustls::{RootCertStore, ServerConfig};
 
 use super::{Pki, TlsError};
-use crate::authn::user_of_certificate;
 
 /// TLS for a server that is reached under `names`: clients may show a certificate of the
 /// cluster's authority, and speak HTTP/2 or HTTP/1.1.
@@ -32,9 +30,4 @@ pub fn server_config(pki: &Pki, names: &[String]) -> Result<ServerConfig, TlsErr
         .with_single_cert(vec![certificate], key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
-}
-
-/// The user that a connection's client certificate names; TLS has verified it.
-pub fn client_user(connection: &ServerConnection) -> Option<UserInfo> {
-    user_of_certificate(connection.peer_certificates()?.first()?)
 }

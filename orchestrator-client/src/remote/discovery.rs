@@ -5,7 +5,7 @@ use http_body_util::Full;
 use orchestrator_core::resource::GroupVersionResource;
 use orchestrator_core::{Env, Json, Object, Status, Verb};
 
-use super::service::{read, status_of};
+use super::service::read;
 use super::{ConfigError, RemoteConfig, RemoteService};
 
 /// The form that lists all groups, versions and resources at once.
@@ -92,7 +92,7 @@ impl RemoteService {
         let (answer, _connection) = self.send(request).await?;
         let code = answer.status().as_u16();
         let object = read(answer.into_body()).await?;
-        if code >= 400 { Err(status_of(&object, code)) } else { Ok(object) }
+        if code >= 400 { Err(Status::from_object(&object, code)) } else { Ok(object) }
     }
 
     /// A request with the credentials of the configuration.

@@ -9,8 +9,6 @@ use orchestrator_core::service::WatchEvent;
 use orchestrator_core::{Item, Object, Revision, Status};
 use serde::Deserialize;
 
-use super::service::status_of;
-
 /// The longest frame taken: an object of the store's limit, with room for its envelope.
 const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
 
@@ -98,7 +96,7 @@ fn decode(line: &[u8]) -> Result<WatchEvent, Status> {
             revision: Revision::new(object.resource_version().parse().unwrap_or_default()),
             initial_events_end: object.annotation(INITIAL_EVENTS_END) == Some("true"),
         },
-        "ERROR" => return Err(status_of(&object, 500)),
+        "ERROR" => return Err(Status::from_object(&object, 500)),
         other => return Err(Status::internal(format_args!("unknown watch event {other:?}"))),
     })
 }

@@ -15,8 +15,7 @@ use orchestrator_core::env::Task;
 use orchestrator_core::request::{ApiRequest, Body};
 use orchestrator_core::resource::{ResourceDef, Scope};
 use orchestrator_core::service::{ApiResponse, ApiService, List, ResponseBody, Watch};
-use orchestrator_core::status::{Cause, Status};
-use orchestrator_core::{Env, Item, Json, Object, Revision, Verb};
+use orchestrator_core::{Env, Item, Json, Object, Revision, Status, Verb};
 use serde_json::json;
 
 use super::connect::Connector;
@@ -88,7 +87,10 @@ impl ApiService for RemoteService {
         let code = answer.status().as_u16();
         let warnings = warnings(answer.headers());
         let body = if code >= 400 {
-            return Err(status_of(&read(answer.into_body()).await.unwrap_or_default(), code));
+            return Err(Status::from_object(
+                &read(answer.into_body()).await.unwrap_or_default(),
+                code,
+            ));
         } else if request.verb == Verb::Watch {
             let events = frames::events(answer.into_body(), connection);
             ResponseBody::Watch(Watch { def: definition(&request), events })
@@ -184,57 +186,6 @@ fn warnings(headers: &HeaderMap) -> Vec<String> {
     texts
         .filter_map(|text| Some(text.split_once('"')?.1.trim_end_matches('"').to_owned()))
         .collect()
-}
-
-/// The failure that a `Status` object tells of; one without a code has that of the answer.
-pub(super) fn status_of(object: &Object, code: u16) -> Status {
-    let code = object.int_at(&["code"]).and_then(|code| code.try_into().ok()).unwrap_or(code);
-    let message = match object.text_at(&["message"]) {
-        "" => format!("the server answered with status {code}"),
-        message => message.to_owned(),
-    };
-    let mut status = Status::new(code, reason(object.text_at(&["reason"])), message);
-    let detail = |name| object.text_at(&["details", name]).to_owned();
-    status.details.name = detail("name");
-    status.details.group = detail("group");
-    status.details.kind = detail("kind");
-    status.details.uid = detail("uid");
-    status.details.retry_after_s = object
-        .int_at(&["details", "retryAfterSeconds"])
-        .and_then(|seconds| seconds.try_into().ok());
-    let causes = object.at(&["details", "causes"]).and_then(Json::as_array);
-    status.details.causes = causes.into_iter().flatten().map(cause).collect();
-    status
-}
-
-fn cause(cause: &Json) -> Cause {
-    let text = |name: &str| cause[name].as_str().unwrap_or_default().to_owned();
-    Cause { reason: text("reason"), message: text("message"), field: text("field") }
-}
-
-/// The reasons that clients branch on, as the constants that a [`Status`] carries.
-fn reason(reason: &str) -> &'static str {
-    const KNOWN: [&str; 18] = [
-        "Unauthorized",
-        "Forbidden",
-        "NotFound",
-        "AlreadyExists",
-        "Conflict",
-        "Gone",
-        "Invalid",
-        "ServerTimeout",
-        "Timeout",
-        "TooManyRequests",
-        "BadRequest",
-        "MethodNotAllowed",
-        "NotAcceptable",
-        "RequestEntityTooLarge",
-        "UnsupportedMediaType",
-        "InternalError",
-        "Expired",
-        "ServiceUnavailable",
-    ];
-    KNOWN.into_iter().find(|known| *known == reason).unwrap_or_default()
 }
 
 /// A definition with the names that the request tells; a client needs no more of it.

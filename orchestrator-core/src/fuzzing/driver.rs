@@ -1,11 +1,12 @@
 //! The driver: mutates inputs that are known to lead somewhere and hands them to the targets.
 //!
-//! Inputs that are read as JSON join the corpus, so a long run digs deeper than a short one. A
-//! run is a pure function of its seed.
+//! Inputs that are read as JSON join the corpus, so a long run digs deeper than a short one. What
+//! a target sees is a pure function of its name, the seed and the number of the round, whichever
+//! other targets run: a failure is found again by naming the three.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::TARGETS;
+use super::Target;
 use crate::schema::decode;
 
 /// Pieces that grammars are made of.
@@ -45,28 +46,67 @@ const MAX_CORPUS: usize = 400;
 pub struct Finding {
     /// The name of the target.
     pub target: &'static str,
+    /// The round, the first being 0.
+    pub round: u64,
     /// The input.
     pub input: Vec<u8>,
+}
+
+/// One target with all that it needs to go on.
+#[derive(Clone, Debug)]
+pub struct Run {
+    target: Target,
+    random: fastrand::Rng,
+    corpus: Vec<Vec<u8>>,
+    round: u64,
+}
+
+impl Run {
+    /// A run from the start.
+    pub fn new(target: Target, seed: u64) -> Self {
+        // Each target draws from a sequence of its own (FNV-1a of its name).
+        let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        let own = target.name.bytes().fold(0xcbf2_9ce4_8422_2325, mix);
+        let mut corpus: Vec<Vec<u8>> = target.seeds.iter().map(|seed| seed.to_vec()).collect();
+        if corpus.is_empty() {
+            corpus.push(Vec::new());
+        }
+        Self { target, random: fastrand::Rng::with_seed(seed ^ own), corpus, round: 0 }
+    }
+
+    /// The number of inputs tried.
+    pub fn rounds(&self) -> u64 {
+        self.round
+    }
+
+    /// Tries the next input.
+    ///
+    /// # Errors
+    /// The target panicked on it.
+    pub fn step(&mut self) -> Result<(), Finding> {
+        let input = mutate(&mut self.random, &self.corpus);
+        let (round, run) = (self.round, self.target.run);
+        if catch_unwind(AssertUnwindSafe(|| run(&input))).is_err() {
+            return Err(Finding { target: self.target.name, round, input });
+        }
+        self.round += 1;
+        let keep = self.corpus.len() < MAX_CORPUS && self.random.u8(..) < 8;
+        if keep && decode::untyped(&input).is_ok() {
+            self.corpus.push(input);
+        }
+        Ok(())
+    }
 }
 
 /// Runs every target `rounds` times.
 ///
 /// # Errors
 /// The first input on which a target panicked.
-pub fn run(seed: u64, rounds: u64) -> Result<(), Finding> {
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut corpora = TARGETS.map(|(_, _, seeds)| -> Vec<Vec<u8>> {
-        seeds.iter().map(|seed| seed.as_bytes().to_vec()).collect()
-    });
-    for _ in 0..rounds {
-        for ((name, target, _), corpus) in TARGETS.iter().zip(&mut corpora) {
-            let input = mutate(&mut random, corpus);
-            if catch_unwind(AssertUnwindSafe(|| target(&input))).is_err() {
-                return Err(Finding { target: name, input });
-            }
-            if corpus.len() < MAX_CORPUS && random.u8(..) < 8 && decode::untyped(&input).is_ok() {
-                corpus.push(input);
-            }
+pub fn run(targets: &[Target], seed: u64, rounds: u64) -> Result<(), Finding> {
+    for target in targets {
+        let mut run = Run::new(*target, seed);
+        while run.rounds() < rounds {
+            run.step()?;
         }
     }
     Ok(())

@@ -20,6 +20,11 @@ impl NodeTable {
         self.nodes.insert(name.into(), node);
     }
 
+    /// The node of this name.
+    pub fn get(&self, name: &str) -> Option<Arc<dyn NodeApi>> {
+        self.nodes.get(name).map(|node| Arc::clone(&node))
+    }
+
     /// Removes a node.
     pub fn remove(&self, name: &str) {
         self.nodes.remove(name);
@@ -30,7 +35,7 @@ impl NodeTable {
 impl NodeDialer for NodeTable {
     async fn dial(&self, node: &Node) -> Result<Arc<dyn NodeApi>, Status> {
         let name = node.metadata.name.as_deref().unwrap_or_default();
-        let found = self.nodes.get(name).map(|node| Arc::clone(&node));
-        found.ok_or_else(|| Status::unavailable(format!("node {name:?} cannot be reached")))
+        self.get(name)
+            .ok_or_else(|| Status::unavailable(format!("node {name:?} cannot be reached")))
     }
 }

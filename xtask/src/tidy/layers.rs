@@ -6,15 +6,16 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What each crate may use of the workspace; tests and benches may use anything.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("orchestrator-core", &[]),
     ("orchestrator-kinds", &["orchestrator-core"]),
     ("orchestrator-client", &["orchestrator-core"]),
     ("orchestrator-store", &["orchestrator-core"]),
-    ("orchestrator-apiserver", &["orchestrator-core", "orchestrator-kinds"]),
+    ("orchestrator-wire", &["orchestrator-core"]),
+    ("orchestrator-apiserver", &["orchestrator-core", "orchestrator-kinds", "orchestrator-wire"]),
     ("orchestrator-sched", &["orchestrator-core", "orchestrator-client"]),
     ("orchestrator-controllers", &["orchestrator-core", "orchestrator-client"]),
-    ("orchestrator-runtime", &["orchestrator-core", "orchestrator-client"]),
+    ("orchestrator-runtime", &["orchestrator-core", "orchestrator-client", "orchestrator-wire"]),
     ("orchestrator-proxy", &["orchestrator-core", "orchestrator-client"]),
     ("orchestrator-testkit", &["orchestrator-core", "orchestrator-client"]),
     (
@@ -29,6 +30,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
             "orchestrator-controllers",
             "orchestrator-runtime",
             "orchestrator-proxy",
+            "orchestrator-wire",
         ],
     ),
     ("orchestrator-cli", &["orchestrator"]),

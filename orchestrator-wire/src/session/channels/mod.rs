@@ -14,30 +14,46 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
+pub(super) const STDIN: u8 = 0;
+pub(super) const STDOUT: u8 = 1;
+pub(super) const STDERR: u8 = 2;
+pub(super) const ERROR: u8 = 3;
+pub(super) const RESIZE: u8 = 4;
+/// In version 5: the sender is done with the channel that the next byte names.
+pub(super) const CLOSE: u8 = 255;
+
 /// The longest message taken from a client: kubectl sends at most 32 KiB at a time.
 const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 
 /// How much is read from a process or a port at a time.
-const READ_BYTES: usize = 16 * 1024;
+pub(super) const READ_BYTES: usize = 16 * 1024;
 
 /// The server's end of a WebSocket whose handshake is done.
 async fn socket<S>(connection: S) -> WebSocketStream<S>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
+    socket_as(Role::Server, connection).await
+}
+
+/// One end of a WebSocket whose handshake is done.
+pub(super) async fn socket_as<S>(role: Role, connection: S) -> WebSocketStream<S>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
-    WebSocketStream::from_raw_socket(connection, Role::Server, Some(config)).await
+    WebSocketStream::from_raw_socket(connection, role, Some(config)).await
 }
 
 /// The goodbye after a session that went well; clients take one without a code for a failure.
-fn goodbye() -> Message {
+pub(super) fn goodbye() -> Message {
     Message::Close(Some(CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() }))
 }
 
 /// A message on a channel.
-fn message(channel: u8, data: &[u8]) -> Message {
+pub(super) fn message(channel: u8, data: &[u8]) -> Message {
     let mut bytes = BytesMut::with_capacity(data.len() + 1);
     bytes.put_u8(channel);
     bytes.extend_from_slice(data);
@@ -45,7 +61,7 @@ fn message(channel: u8, data: &[u8]) -> Message {
 }
 
 /// Channel and data of a message; `None` for one that carries none.
-fn split(message: Message) -> Option<(u8, Bytes)> {
+pub(super) fn split(message: Message) -> Option<(u8, Bytes)> {
     let mut bytes = match message {
         Message::Binary(bytes) => bytes,
         Message::Text(text) => Bytes::from(text),

@@ -91,9 +91,13 @@ impl Pair {
     }
 }
 
+fn refusal(port: &str, why: &dyn std::fmt::Display) -> String {
+    format!("an error occurred forwarding to port {port}: {why}")
+}
+
 /// Connects a stream with the port that it names; the error is what the client is told.
 async fn link(mut stream: Stream, ports: Arc<dyn PortForwarder>) -> Result<(), String> {
-    let name = stream.header("port");
+    let name = &*stream.header("port").to_owned();
     let connection = match name.parse() {
         Ok(port) => ports.connect(port).await.map_err(|error| error.to_string()),
         Err(_) => Err(format!("{name:?} is no port")),
@@ -101,9 +105,8 @@ async fn link(mut stream: Stream, ports: Arc<dyn PortForwarder>) -> Result<(), S
     let connection = match connection {
         Ok(connection) => connection,
         Err(why) => {
-            let why = format!("an error occurred forwarding to port {name}: {why}");
             stream.sender.finish().await;
-            return Err(why);
+            return Err(refusal(name, &why));
         }
     };
     let (mut reader, mut writer) = tokio::io::split(connection);
@@ -118,18 +121,25 @@ async fn link(mut stream: Stream, ports: Arc<dyn PortForwarder>) -> Result<(), S
     };
     let downward = async {
         let mut buffer = vec![0; READ_BYTES];
-        while let Ok(read @ 1..) = reader.read(&mut buffer).await {
-            if sender.send(Bytes::copy_from_slice(&buffer[..read])).await.is_err() {
-                return;
+        let ended = loop {
+            match reader.read(&mut buffer).await {
+                Ok(0) => break Ok(()),
+                Ok(read) => {
+                    if sender.send(Bytes::copy_from_slice(&buffer[..read])).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                // A port of another node says only now that nobody listens.
+                Err(why) => break Err(refusal(name, &why)),
             }
-        }
+        };
         sender.finish().await;
+        ended
     };
     // What the port has still to say is sent even where the client has nothing more; what the
     // client has still to say goes nowhere once the port has closed.
     match select(pin!(downward), pin!(upward)).await {
-        Either::Left(_) => {}
+        Either::Left((ended, _)) => ended,
         Either::Right((_, downward)) => downward.await,
     }
-    Ok(())
 }

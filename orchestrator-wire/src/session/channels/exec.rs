@@ -15,14 +15,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::io::ReaderStream;
 
 use super::super::outcome;
-
-const STDIN: u8 = 0;
-const STDOUT: u8 = 1;
-const STDERR: u8 = 2;
-const ERROR: u8 = 3;
-const RESIZE: u8 = 4;
-/// In version 5: the sender is done with the channel that the next byte names.
-const CLOSE: u8 = 255;
+use super::{CLOSE, ERROR, RESIZE, STDERR, STDIN, STDOUT};
 
 /// How long the streams of a command that has ended may go on: a child that it left behind may
 /// hold them open for ever.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::future::{Either, select};
 use futures::stream::SplitSink;
 use futures::{SinkExt, StreamExt};
 use orchestrator_core::node::PortForwarder;
@@ -19,6 +20,7 @@ pub(in super::super) async fn forward<S>(
     connection: S,
     wanted: Vec<u16>,
     ports: Arc<dyn PortForwarder>,
+    v5: bool,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -39,6 +41,14 @@ pub(in super::super) async fn forward<S>(
                 return;
             }
             let Some((channel, data)) = super::split(message) else { continue };
+            if v5 && channel == super::CLOSE {
+                // The client has no more for this port, which may still answer.
+                let done = data.first().filter(|channel| *channel % 2 == 0);
+                if let Some(input) = done.and_then(|c| inputs.get_mut(usize::from(c / 2))) {
+                    *input = None;
+                }
+                continue;
+            }
             let place = usize::from(channel / 2);
             let Some(Some(input)) = inputs.get(place).filter(|_| channel % 2 == 0) else {
                 continue;
@@ -51,7 +61,7 @@ pub(in super::super) async fn forward<S>(
     };
     let serving = async { futures::join!(futures::future::join_all(links), write(sink, outgoing)) };
     let (reading, serving) = (std::pin::pin!(reading), std::pin::pin!(serving));
-    let _ = futures::future::select(serving, reading).await;
+    let _ = select(serving, reading).await;
 }
 
 /// Sends what the ports say, until the last of them has ended.
@@ -105,15 +115,27 @@ impl Link {
             let _ = writer.shutdown().await;
         });
         let replies = &self.replies;
-        let downward = std::pin::pin!(async move {
+        let downward = async move {
             let mut buffer = vec![0; super::READ_BYTES];
-            while let Ok(read @ 1..) = reader.read(&mut buffer).await {
-                if replies.send(super::message(index, &buffer[..read])).await.is_err() {
+            loop {
+                let message = match reader.read(&mut buffer).await {
+                    Ok(0) => return,
+                    Ok(read) => super::message(index, &buffer[..read]),
+                    Err(error) => {
+                        let text = format!("port {port}: {error}");
+                        let _ = replies.send(super::message(index + 1, text.as_bytes())).await;
+                        return;
+                    }
+                };
+                if replies.send(message).await.is_err() {
                     return;
                 }
             }
-        });
+        };
         // The port's end of the talk decides: a client that is gone takes the session with it.
-        let _ = futures::future::select(downward, upward).await;
+        let downward = std::pin::pin!(downward);
+        if let Either::Right((_, downward)) = select(downward, upward).await {
+            downward.await;
+        }
     }
 }

@@ -1,17 +1,4 @@
-//! Two-way sessions: exec, attach and port-forward, after HTTP has been left by an upgrade.
-//!
-//! | what | over WebSocket | over SPDY/3.1 |
-//! |---|---|---|
-//! | exec, attach | `v5.channel.k8s.io`, `v4.channel.k8s.io` | `v4.channel.k8s.io` |
-//! | port-forward | `v4.channel.k8s.io`, or SPDY/3.1 in a tunnel | `portforward.k8s.io` |
-//!
-//! [`channels`] multiplexes by a first byte in each WebSocket message, [`spdy`] by streams.
-//! Both end in the same two things: an [`ExecSession`] and a
-//! [`PortForwarder`](orchestrator_core::node::PortForwarder).
-
-mod channels;
-mod outcome;
-pub(crate) mod spdy;
+//! The server's side of an upgrade: which protocol is spoken, and the session that follows.
 
 use std::sync::Arc;
 
@@ -22,15 +9,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use orchestrator_core::env::Tasks;
-use orchestrator_core::node::{ExecSession, PortForwarder};
-use orchestrator_core::{ApiRequest, Status};
+use orchestrator_core::node::{ExecOptions, ExecSession, PortForwarder};
+use orchestrator_core::{Env, Status};
 use parking_lot::Mutex;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::answer::Answer;
-use super::request::text;
-use super::service::Shared;
-use crate::encode::Payload;
+use super::{FORWARD, TUNNEL, V4, V5, channels, spdy};
 
 /// The most sessions at a time: each holds a connection and some buffers.
 const MAX_SESSIONS: usize = 1024;
@@ -38,23 +22,35 @@ const MAX_SESSIONS: usize = 1024;
 /// The subprotocols that a token may hide in, for browsers.
 const BEARER_PROTOCOL: &str = "base64url.bearer.authorization.k8s.io.";
 
-const V4: &str = "v4.channel.k8s.io";
-const V5: &str = "v5.channel.k8s.io";
-const TUNNEL: &str = "SPDY/3.1+portforward.k8s.io";
-const FORWARD: &str = "portforward.k8s.io";
-
 /// Where SPDY clients say which protocols they speak, and servers which one they take.
 const STREAM_PROTOCOL: HeaderName = HeaderName::from_static("x-stream-protocol-version");
 
-/// The sessions that are open; they end with their owner.
-#[derive(Debug, Default)]
-pub(crate) struct Sessions {
+/// The sessions of a server that are open; they end with their owner.
+#[derive(Debug)]
+pub struct Sessions {
+    env: Env,
     tasks: Mutex<Tasks>,
+}
+
+impl Sessions {
+    /// No sessions yet; those to come run on `env`.
+    pub fn new(env: Env) -> Self {
+        Self { env, tasks: Mutex::default() }
+    }
+}
+
+/// What a client wants a session for.
+#[derive(Clone, Debug)]
+pub enum Purpose<'a> {
+    /// A command, with the streams that these options name.
+    Command(&'a ExecOptions),
+    /// These ports; clients that speak SPDY name them later.
+    Ports(Vec<u16>),
 }
 
 /// How a session will go, as far as the request tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Plan {
+pub struct Plan {
     protocol: &'static str,
     carrier: Carrier,
     /// The streams that a SPDY client of a command will begin.
@@ -71,7 +67,8 @@ enum Carrier {
 }
 
 /// A request to leave HTTP.
-pub(crate) struct Upgrade {
+#[derive(Debug)]
+pub struct Upgrade {
     carrier: Carrier,
     /// The answer to a WebSocket client's key.
     accept: String,
@@ -82,7 +79,7 @@ pub(crate) struct Upgrade {
 impl Upgrade {
     /// Takes the upgrade out of a request; `None` where it asks for none, or where what carries
     /// it cannot be upgraded.
-    pub(crate) fn take(parts: &mut Parts) -> Option<Self> {
+    pub fn take(parts: &mut Parts) -> Option<Self> {
         let headers = &parts.headers;
         let asked =
             list(headers, header::CONNECTION).any(|word| word.eq_ignore_ascii_case("upgrade"));
@@ -116,38 +113,40 @@ impl Upgrade {
     ///
     /// # Errors
     /// 400 where there is none, or where a port is none.
-    pub(crate) fn plan(&self, request: &ApiRequest) -> Result<Plan, Status> {
+    pub fn plan(&self, purpose: Purpose<'_>) -> Result<Plan, Status> {
         let carrier = self.carrier;
-        let spoken: &[&'static str] = match (request.subresource.as_str(), carrier) {
-            ("portforward", Carrier::WebSocket) => &[TUNNEL, V4],
-            ("portforward", Carrier::Spdy) => &[FORWARD],
-            (_, Carrier::WebSocket) => &[V5, V4],
-            (_, Carrier::Spdy) => &[V4],
+        let spoken: &[&'static str] = match (&purpose, carrier) {
+            (Purpose::Ports(_), Carrier::WebSocket) => &[TUNNEL, V5, V4],
+            (Purpose::Ports(_), Carrier::Spdy) => &[FORWARD],
+            (Purpose::Command(_), Carrier::WebSocket) => &[V5, V4],
+            (Purpose::Command(_), Carrier::Spdy) => &[V4],
         };
         let known = spoken.iter().find(|name| self.offered.iter().any(|offer| offer == *name));
-        match known {
-            Some(&protocol) => {
-                Ok(Plan { protocol, carrier, streams: streams(request), ports: ports(request)? })
-            }
-            None => Err(Status::bad_request(format!(
+        let Some(&protocol) = known else {
+            return Err(Status::bad_request(format!(
                 "unable to upgrade: the client offers {:?}, the server speaks {spoken:?}",
                 self.offered
-            ))),
-        }
+            )));
+        };
+        let (streams, ports) = match purpose {
+            Purpose::Command(options) => (streams(options), Vec::new()),
+            Purpose::Ports(ports) => (Vec::new(), ports),
+        };
+        Ok(Plan { protocol, carrier, streams, ports })
     }
 
     /// Upgrades to a running command.
     ///
     /// # Errors
     /// 429 where too many sessions are open.
-    pub(crate) fn exec(
+    pub fn exec(
         self,
         plan: Plan,
         session: ExecSession,
-        shared: &Shared,
-    ) -> Result<Answer, Status> {
-        let env = shared.server.env().clone();
-        self.open(plan.protocol, shared, move |connection| async move {
+        sessions: &Sessions,
+    ) -> Result<Response<()>, Status> {
+        let env = sessions.env.clone();
+        self.open(plan.protocol, sessions, move |connection| async move {
             match (plan.carrier, plan.protocol) {
                 (Carrier::Spdy, _) => spdy::exec(connection, session, plan.streams, &env).await,
                 (Carrier::WebSocket, name) => {
@@ -161,17 +160,19 @@ impl Upgrade {
     ///
     /// # Errors
     /// 429 where too many sessions are open.
-    pub(crate) fn forward(
+    pub fn forward(
         self,
         plan: Plan,
         ports: Arc<dyn PortForwarder>,
-        shared: &Shared,
-    ) -> Result<Answer, Status> {
-        self.open(plan.protocol, shared, move |connection| async move {
+        sessions: &Sessions,
+    ) -> Result<Response<()>, Status> {
+        self.open(plan.protocol, sessions, move |connection| async move {
             match (plan.carrier, plan.protocol) {
                 (Carrier::Spdy, _) => spdy::forward(connection, ports).await,
                 (Carrier::WebSocket, TUNNEL) => channels::tunnel(connection, ports).await,
-                (Carrier::WebSocket, _) => channels::forward(connection, plan.ports, ports).await,
+                (Carrier::WebSocket, name) => {
+                    channels::forward(connection, plan.ports, ports, name == V5).await;
+                }
             }
         })
     }
@@ -180,25 +181,25 @@ impl Upgrade {
     fn open<F>(
         self,
         protocol: &'static str,
-        shared: &Shared,
+        sessions: &Sessions,
         session: impl FnOnce(Connection) -> F + Send + 'static,
-    ) -> Result<Answer, Status>
+    ) -> Result<Response<()>, Status>
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let connection = self.connection;
-        let task = shared.server.env().spawn("session", async move {
+        let task = sessions.env.spawn("session", async move {
             match connection.await {
                 Ok(upgraded) => session(TokioIo::new(upgraded)).await,
                 Err(error) => tracing::debug!(%error, "connection was not upgraded"),
             }
         });
-        let mut tasks = shared.sessions.tasks.lock();
+        let mut tasks = sessions.tasks.lock();
         if tasks.running() >= MAX_SESSIONS {
             return Err(Status::too_many_requests("too many sessions are open", 1));
         }
         tasks.push(task);
-        let mut answer = Response::new(Payload::empty());
+        let mut answer = Response::new(());
         *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = answer.headers_mut();
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -221,17 +222,17 @@ impl Upgrade {
 }
 
 /// The connection of a session.
-pub(crate) type Connection = TokioIo<hyper::upgrade::Upgraded>;
+pub type Connection = TokioIo<hyper::upgrade::Upgraded>;
 
 /// The most ports of one session.
 const MAX_PORTS: usize = 64;
 
-/// The ports that the query of a WebSocket client names, as `ports=80,443`.
+/// The ports that the values of a query name, as in `80,443`.
 ///
 /// # Errors
 /// 400 where one is no port, or there are too many.
-fn ports(request: &ApiRequest) -> Result<Vec<u16>, Status> {
-    let names = request.options.rest_all("ports").flat_map(|ports| ports.split(','));
+pub fn ports<'a>(values: impl Iterator<Item = &'a str>) -> Result<Vec<u16>, Status> {
+    let names = values.flat_map(|ports| ports.split(','));
     let ports = names.filter(|name| !name.is_empty()).take(MAX_PORTS + 1).map(|name| {
         let port = name.trim().parse().ok().filter(|port| *port > 0);
         port.ok_or_else(|| Status::bad_request(format!("unable to parse {name:?} as a port")))
@@ -243,11 +244,17 @@ fn ports(request: &ApiRequest) -> Result<Vec<u16>, Status> {
     }
 }
 
-/// The streams that a client of a command begins, as its query says.
-fn streams(request: &ApiRequest) -> Vec<&'static str> {
-    let asked = [("stdin", "stdin"), ("stdout", "stdout"), ("stderr", "stderr"), ("tty", "resize")];
-    let asked = asked.iter().filter(|(flag, _)| request.options.rest_flag(flag));
-    std::iter::once("error").chain(asked.map(|(_, stream)| *stream)).collect()
+/// The streams that a client of a command begins.
+fn streams(options: &ExecOptions) -> Vec<&'static str> {
+    let ExecOptions { stdin, stdout, stderr, tty, .. } = options;
+    let asked = [(stdin, "stdin"), (stdout, "stdout"), (stderr, "stderr"), (tty, "resize")];
+    let asked = asked.into_iter().filter(|(asked, _)| **asked).map(|(_, stream)| stream);
+    std::iter::once("error").chain(asked).collect()
+}
+
+/// A header as text; empty where it is missing or no ASCII.
+fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// The words of a header that is a list.
@@ -257,7 +264,7 @@ fn list(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
 }
 
 /// The token that hides among a browser's subprotocols.
-pub(crate) fn bearer_subprotocol(headers: &HeaderMap) -> Option<String> {
+pub fn bearer_subprotocol(headers: &HeaderMap) -> Option<String> {
     let mut protocols = list(headers, header::SEC_WEBSOCKET_PROTOCOL);
     let token = protocols.find_map(|protocol| protocol.strip_prefix(BEARER_PROTOCOL))?;
     let token = BASE64_URL_SAFE_NO_PAD.decode(token).ok();

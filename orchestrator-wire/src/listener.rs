@@ -1,5 +1,5 @@
-//! The service behind sockets: TLS, connection limits, timeouts and a graceful end; and behind
-//! any connection of the same process.
+//! A face behind sockets: TLS, connection limits, timeouts and a graceful end; and behind any
+//! connection of the same process.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -7,26 +7,26 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::{Either, select};
-use http::Request;
+use http::{Request, Response};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use orchestrator_core::env::{Task, Tasks};
-use orchestrator_core::{Env, UserInfo};
+use orchestrator_core::{BoxError, Env, UserInfo};
 use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::HttpService;
-use super::service::PeerUser;
-use crate::tls::client_user;
+use crate::certificate::client_user;
 
 /// The most connections at a time: each costs a socket and, while it reads, some 10 KiB.
 const MAX_CONNECTIONS: usize = 4096;
@@ -49,11 +49,29 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long running requests may take when the server stops; watches end at once.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// What answers the requests of a listener; cheap to clone.
+pub trait Face: Clone + Send + Sync + 'static {
+    /// The body of its answers.
+    type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
+
+    /// Clock and tasks.
+    fn env(&self) -> &Env;
+
+    /// Answers a request; `peer` is the user that the connection's client certificate names.
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: Option<Arc<UserInfo>>,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// The listener is about to stop: ends answers that would go on for ever.
+    fn stopping(&self) {}
+}
+
 /// A server that listens; dropping it closes the socket and all connections.
 #[derive(Debug)]
 pub struct Serving {
     address: SocketAddr,
-    service: HttpService,
     stop: watch::Sender<bool>,
     listener: Task<()>,
 }
@@ -71,7 +89,6 @@ impl Serving {
 
     /// Takes no more connections, lets running requests end, and returns when all have.
     pub async fn stop(self) {
-        self.service.shared.health.stop();
         let _ = self.stop.send(true);
         self.listener.await;
     }
@@ -82,55 +99,91 @@ impl Serving {
 /// # Errors
 /// The address cannot be listened on.
 pub async fn serve(
-    service: HttpService,
+    face: impl Face,
     tls: ServerConfig,
     bind: SocketAddr,
 ) -> std::io::Result<Serving> {
-    let socket = TcpListener::bind(bind).await?;
+    serve_on(face, tls, TcpListener::bind(bind).await?)
+}
+
+/// Serves over TLS on a socket that listens already.
+///
+/// # Errors
+/// The socket has no address.
+pub fn serve_on(
+    face: impl Face,
+    tls: ServerConfig,
+    socket: TcpListener,
+) -> std::io::Result<Serving> {
     let address = socket.local_addr()?;
     let (stop, stopped) = watch::channel(false);
-    let accept =
-        Accept { socket, tls: TlsAcceptor::from(Arc::new(tls)), service: service.clone(), stopped };
-    let listener = service.env().spawn("https", accept.run());
-    Ok(Serving { address, service, stop, listener })
+    let env = face.env().clone();
+    let accept = Accept { socket, tls: TlsAcceptor::from(Arc::new(tls)), face, stopped };
+    let listener = env.spawn("https", accept.run());
+    Ok(Serving { address, stop, listener })
+}
+
+/// Serves one connection of the same process, such as one end of a [`tokio::io::duplex`], in
+/// HTTP/1.1 or HTTP/2; here requests can be upgraded.
+pub fn serve_duplex<S>(face: impl Face, stream: S) -> Task<()>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let env = face.env().clone();
+    env.spawn("duplex", async move {
+        // Nobody stops a single connection but its owner, by dropping it.
+        let (_running, stopped) = watch::channel(false);
+        Connection { face, peer: None, protocol: Protocol::Either, stopped }.run(stream).await;
+    })
 }
 
 /// What takes connections.
-struct Accept {
+struct Accept<F> {
     socket: TcpListener,
     tls: TlsAcceptor,
-    service: HttpService,
+    face: F,
     stopped: watch::Receiver<bool>,
 }
 
-impl Accept {
+impl<F: Face> Accept<F> {
     async fn run(self) {
+        let env = self.face.env();
         let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        let connections = Connections::new(self.service.env().clone());
+        let connections = Connections::new(env.clone());
         loop {
-            let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
             let stopped = pin!(asked_to_stop(self.stopped.clone()));
-            match select(stopped, pin!(self.socket.accept())).await {
-                Either::Right((Ok((stream, _)), _)) => {
-                    let (service, tls) = (self.service.clone(), self.tls.clone());
+            match select(stopped, pin!(self.next(&room))).await {
+                Either::Right((Ok((stream, permit)), _)) => {
+                    let (face, tls) = (self.face.clone(), self.tls.clone());
                     let stopped = self.stopped.clone();
                     connections.execute(async move {
-                        secure(stream, tls, service, stopped).await;
+                        secure(stream, tls, face, stopped).await;
                         drop(permit);
                     });
                 }
                 // Out of file descriptors, or a client that left: the next may fare better.
                 Either::Right((Err(error), _)) => {
                     tracing::debug!(%error, "connection was not accepted");
-                    self.service.env().sleep(Duration::from_millis(10)).await;
+                    env.sleep(Duration::from_millis(10)).await;
                 }
                 Either::Left(_) => break,
             }
         }
+        self.face.stopping();
         drop(self.socket);
         let all = u32::try_from(MAX_CONNECTIONS).expect("a small number");
         let ended = pin!(room.acquire_many(all));
-        let _ = select(ended, pin!(self.service.env().sleep(GRACE))).await;
+        let _ = select(ended, pin!(self.face.env().sleep(GRACE))).await;
+    }
+
+    /// The next connection, once there is room for it.
+    async fn next(
+        &self,
+        room: &Arc<Semaphore>,
+    ) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+        let permit = Arc::clone(room).acquire_owned().await.map_err(std::io::Error::other)?;
+        let (stream, _) = self.socket.accept().await?;
+        Ok((stream, permit))
     }
 }
 
@@ -142,18 +195,18 @@ async fn asked_to_stop(mut stopped: watch::Receiver<bool>) {
 async fn secure(
     stream: TcpStream,
     tls: TlsAcceptor,
-    service: HttpService,
+    face: impl Face,
     stopped: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
-    let Some(stream) = handshake(stream, tls, service.env()).await else { return };
+    let Some(stream) = handshake(stream, tls, face.env()).await else { return };
     let session = stream.get_ref().1;
     let peer = client_user(session).map(Arc::new);
     let protocol = match session.alpn_protocol() {
         Some(b"h2") => Protocol::Http2,
         _ => Protocol::Http1,
     };
-    Connection { service, peer, protocol, stopped }.run(stream).await;
+    Connection { face, peer, protocol, stopped }.run(stream).await;
 }
 
 async fn handshake(stream: TcpStream, tls: TlsAcceptor, env: &Env) -> Option<TlsStream<TcpStream>> {
@@ -177,26 +230,23 @@ enum Protocol {
 }
 
 /// One connection.
-struct Connection {
-    service: HttpService,
+struct Connection<F> {
+    face: F,
     peer: Option<Arc<UserInfo>>,
     protocol: Protocol,
     stopped: watch::Receiver<bool>,
 }
 
-impl Connection {
+impl<F: Face> Connection<F> {
     async fn run<S>(self, stream: S)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let Self { service, peer, protocol, stopped } = self;
-        let builder = builder(protocol, service.env());
-        let answer = service_fn(move |mut request: Request<Incoming>| {
-            let service = service.clone();
-            if let Some(user) = &peer {
-                request.extensions_mut().insert(PeerUser(Arc::clone(user)));
-            }
-            async move { Ok::<_, Infallible>(service.answer(request).await) }
+        let Self { face, peer, protocol, stopped } = self;
+        let builder = builder(protocol, face.env());
+        let answer = service_fn(move |request: Request<Incoming>| {
+            let (face, peer) = (face.clone(), peer.clone());
+            async move { Ok::<_, Infallible>(face.answer(request, peer).await) }
         });
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), answer);
         let mut connection = pin!(connection);
@@ -251,22 +301,5 @@ where
 {
     fn execute(&self, future: F) {
         self.tasks.lock().push(self.env.spawn("connection", future));
-    }
-}
-
-impl HttpService {
-    /// Serves one connection of the same process, such as one end of a
-    /// [`tokio::io::duplex`], in HTTP/1.1 or HTTP/2; here requests can be upgraded.
-    pub fn serve_duplex<S>(&self, stream: S) -> Task<()>
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let service = self.clone();
-        self.env().spawn("duplex", async move {
-            // Nobody stops a single connection but its owner, by dropping it.
-            let (_running, stopped) = watch::channel(false);
-            let protocol = Protocol::Either;
-            Connection { service, peer: None, protocol, stopped }.run(stream).await;
-        })
     }
 }

@@ -22,6 +22,8 @@ mod replica;
 #[cfg(feature = "simulation")]
 pub mod sim;
 #[cfg(feature = "durable")]
+pub mod wal;
+#[cfg(feature = "durable")]
 pub mod wire;
 
 pub use memory::MemoryStore;

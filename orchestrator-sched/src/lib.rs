@@ -5,6 +5,7 @@
 //! [`SchedulerLoop`] joins an engine with informers and writes bindings, conditions and events.
 //! Start at [`SchedulerLoop`] to run one, at [`framework`] to extend one.
 
+pub mod config;
 pub mod engine;
 pub mod framework;
 pub mod matching;
@@ -13,6 +14,7 @@ pub mod run;
 #[cfg(test)]
 mod testing;
 
+pub use config::Configuration;
 pub use engine::{Backoff, Engine};
 pub use framework::{Framework, Plugin};
 pub use run::{Running, SchedulerLoop};

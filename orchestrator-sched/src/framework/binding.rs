@@ -80,7 +80,10 @@ impl Framework {
         let _slot = slots.acquire().await.expect("nobody closes the slots");
         for plugin in &self.points.binds {
             match plugin.bind(client, pod, node).await {
-                Ok(Bound::Done) => return Ok(()),
+                Ok(Bound::Done) => {
+                    self.points.post_binds.iter().for_each(|told| told.post_bind(pod, node));
+                    return Ok(());
+                }
                 Ok(Bound::Skip) => {}
                 Err(refusal) => return Err((plugin.name(), refusal)),
             }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use super::Framework;
 use super::points::{
-    BindPlugin, FilterPlugin, GatePlugin, PermitPlugin, Plugin, PostFilterPlugin, PreBindPlugin,
-    QueueSortPlugin, ReservePlugin, ScorePlugin,
+    BindPlugin, FilterPlugin, GatePlugin, PermitPlugin, Plugin, PostBindPlugin, PostFilterPlugin,
+    PreBindPlugin, QueueSortPlugin, ReservePlugin, ScorePlugin,
 };
 
 /// The plugins at each extension point, in the order in which they are asked.
 #[derive(Clone, Debug, Default)]
 pub struct Points {
     pub(super) gates: Vec<Arc<dyn GatePlugin>>,
-    pub(super) queue_sort: Option<Arc<dyn QueueSortPlugin>>,
+    /// The last one counts.
+    pub(super) queue_sort: Vec<Arc<dyn QueueSortPlugin>>,
     pub(super) filters: Vec<Arc<dyn FilterPlugin>>,
     pub(super) post_filters: Vec<Arc<dyn PostFilterPlugin>>,
     pub(super) scores: Vec<Arc<dyn ScorePlugin>>,
@@ -21,6 +22,7 @@ pub struct Points {
     pub(super) permits: Vec<Arc<dyn PermitPlugin>>,
     pub(super) pre_binds: Vec<Arc<dyn PreBindPlugin>>,
     pub(super) binds: Vec<Arc<dyn BindPlugin>>,
+    pub(super) post_binds: Vec<Arc<dyn PostBindPlugin>>,
 }
 
 impl Points {
@@ -32,7 +34,7 @@ impl Points {
 
     /// Sets the order of the queue; the last one set counts.
     pub fn queue_sort(&mut self, plugin: Arc<dyn QueueSortPlugin>) -> &mut Self {
-        self.queue_sort = Some(plugin);
+        self.queue_sort.push(plugin);
         self
     }
 
@@ -77,6 +79,111 @@ impl Points {
         self.binds.push(plugin);
         self
     }
+
+    /// Adds somebody who is told of bound pods.
+    pub fn post_bind(&mut self, plugin: Arc<dyn PostBindPlugin>) -> &mut Self {
+        self.post_binds.push(plugin);
+        self
+    }
+
+    /// Keeps of the plugins at `point` those that `order` names, in its order.
+    fn arrange(&mut self, point: Point, order: &[String]) {
+        match point {
+            Point::PreEnqueue => arrange(&mut self.gates, order),
+            Point::QueueSort => arrange(&mut self.queue_sort, order),
+            Point::Filter => arrange(&mut self.filters, order),
+            Point::PostFilter => arrange(&mut self.post_filters, order),
+            Point::Score => arrange(&mut self.scores, order),
+            Point::Reserve => arrange(&mut self.reserves, order),
+            Point::Permit => arrange(&mut self.permits, order),
+            Point::PreBind => arrange(&mut self.pre_binds, order),
+            Point::Bind => arrange(&mut self.binds, order),
+            Point::PostBind => arrange(&mut self.post_binds, order),
+        }
+    }
+
+    /// The names of the plugins at `point`, in order.
+    fn names(&self, point: Point) -> Vec<&'static str> {
+        match point {
+            Point::PreEnqueue => names(&self.gates),
+            Point::QueueSort => names(&self.queue_sort),
+            Point::Filter => names(&self.filters),
+            Point::PostFilter => names(&self.post_filters),
+            Point::Score => names(&self.scores),
+            Point::Reserve => names(&self.reserves),
+            Point::Permit => names(&self.permits),
+            Point::PreBind => names(&self.pre_binds),
+            Point::Bind => names(&self.binds),
+            Point::PostBind => names(&self.post_binds),
+        }
+    }
+}
+
+fn arrange<P: Plugin + ?Sized>(plugins: &mut Vec<Arc<P>>, order: &[String]) {
+    let place = |plugin: &Arc<P>| order.iter().position(|name| name == plugin.name());
+    plugins.retain(|plugin| place(plugin).is_some());
+    plugins.sort_by_key(place);
+}
+
+fn names<P: Plugin + ?Sized>(plugins: &[Arc<P>]) -> Vec<&'static str> {
+    plugins.iter().map(|plugin| plugin.name()).collect()
+}
+
+/// An extension point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Point {
+    /// Whether a pod may be tried at all.
+    PreEnqueue,
+    /// The order of the queue.
+    QueueSort,
+    /// Which nodes can take a pod; PreFilter too.
+    Filter,
+    /// What is done for a pod that no node can take.
+    PostFilter,
+    /// How good a node is; PreScore too.
+    Score,
+    /// What is set aside for a pod.
+    Reserve,
+    /// Whether a pod may be bound now.
+    Permit,
+    /// What is done before a pod is bound.
+    PreBind,
+    /// How a pod is bound.
+    Bind,
+    /// Who is told of it.
+    PostBind,
+}
+
+impl Point {
+    /// All points, in the order of a pod's way through them.
+    pub const ALL: [Self; 10] = [
+        Self::PreEnqueue,
+        Self::QueueSort,
+        Self::Filter,
+        Self::PostFilter,
+        Self::Score,
+        Self::Reserve,
+        Self::Permit,
+        Self::PreBind,
+        Self::Bind,
+        Self::PostBind,
+    ];
+
+    /// The name, as configurations have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PreEnqueue => "preEnqueue",
+            Self::QueueSort => "queueSort",
+            Self::Filter => "filter",
+            Self::PostFilter => "postFilter",
+            Self::Score => "score",
+            Self::Reserve => "reserve",
+            Self::Permit => "permit",
+            Self::PreBind => "preBind",
+            Self::Bind => "bind",
+            Self::PostBind => "postBind",
+        }
+    }
 }
 
 /// Why a [`Framework`] cannot be built.
@@ -92,6 +199,17 @@ pub enum BuildError {
     /// A weight is not positive.
     #[error("the weight of {0} is not positive")]
     Weight(String),
+    /// A plugin is wanted at a point that it does not implement.
+    #[error("{plugin} is not at the point {point}")]
+    NotThere {
+        /// The plugin.
+        plugin: String,
+        /// The point.
+        point: &'static str,
+    },
+    /// Nobody would bind pods.
+    #[error("no plugin binds")]
+    NoBind,
 }
 
 /// Puts a [`Framework`] together from plugins; their order is the order in which they are asked.
@@ -101,7 +219,11 @@ pub struct FrameworkBuilder {
     name: String,
     plugins: Vec<Arc<dyn Plugin>>,
     weights: BTreeMap<String, i64>,
+    /// Weights that mean nothing where the plugin does not score.
+    weights_if_scoring: BTreeMap<String, i64>,
     without_score: BTreeSet<String>,
+    order: BTreeMap<Point, Vec<String>>,
+    wanted: Vec<(Point, String)>,
 }
 
 impl FrameworkBuilder {
@@ -110,8 +232,31 @@ impl FrameworkBuilder {
     }
 
     /// Adds a plugin after those that are there.
-    pub fn with(mut self, plugin: impl Plugin) -> Self {
-        self.plugins.push(Arc::new(plugin));
+    pub fn with(self, plugin: impl Plugin) -> Self {
+        self.with_shared(Arc::new(plugin))
+    }
+
+    /// Adds a plugin after those that are there.
+    pub fn with_shared(mut self, plugin: Arc<dyn Plugin>) -> Self {
+        self.plugins.push(plugin);
+        self
+    }
+
+    /// Keeps at `point` only those of the plugins there that `order` names, in its order.
+    pub fn among(mut self, point: Point, order: Vec<String>) -> Self {
+        self.order.insert(point, order);
+        self
+    }
+
+    /// Demands that these plugins are at `point`.
+    pub fn must_have(mut self, point: Point, plugins: Vec<String>) -> Self {
+        self.wanted.extend(plugins.into_iter().map(|name| (point, name)));
+        self
+    }
+
+    /// Sets the weight of a plugin's score where it has one.
+    pub fn weight_if_scoring(mut self, name: &str, weight: i64) -> Self {
+        self.weights_if_scoring.insert(name.to_owned(), weight);
         self
     }
 
@@ -157,6 +302,19 @@ impl FrameworkBuilder {
             Arc::clone(plugin).extend(&mut points);
         }
         points.scores.retain(|plugin| !self.without_score.contains(plugin.name()));
+        for (point, order) in &self.order {
+            points.arrange(*point, order);
+        }
+        for (point, plugin) in &self.wanted {
+            if !points.names(*point).contains(&plugin.as_str()) {
+                let point = point.name();
+                return Err(BuildError::NotThere { plugin: plugin.clone(), point });
+            }
+        }
+        // A framework without any such wish may be for deciding only.
+        if self.order.contains_key(&Point::Bind) && points.binds.is_empty() {
+            return Err(BuildError::NoBind);
+        }
         for (name, weight) in &self.weights {
             if *weight <= 0 {
                 return Err(BuildError::Weight(name.clone()));
@@ -165,8 +323,11 @@ impl FrameworkBuilder {
                 return Err(BuildError::NoScore(name.clone()));
             }
         }
-        let weight =
-            |plugin: &Arc<dyn ScorePlugin>| self.weights.get(plugin.name()).copied().unwrap_or(1);
+        let weight = |plugin: &Arc<dyn ScorePlugin>| {
+            let name = plugin.name();
+            let weight = self.weights.get(name).or(self.weights_if_scoring.get(name));
+            weight.copied().unwrap_or(1)
+        };
         let weights = points.scores.iter().map(weight).collect();
         Ok(Framework { name: self.name, points, weights })
     }

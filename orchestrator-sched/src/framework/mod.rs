@@ -9,11 +9,11 @@ pub mod binding;
 mod builder;
 mod points;
 
-pub use builder::{BuildError, FrameworkBuilder, Points};
+pub use builder::{BuildError, FrameworkBuilder, Point, Points};
 pub use points::{
     BindPlugin, Bound, Cycle, FailedAttempt, Filter, FilterPlugin, GatePlugin, MAX_SCORE,
-    NodeFilter, Permit, PermitPlugin, Plugin, PostFilterPlugin, PreBindPlugin, QueueSortPlugin,
-    Refusal, Remedy, ReservePlugin, Score, ScorePlugin, stretch,
+    NodeFilter, Permit, PermitPlugin, Plugin, PostBindPlugin, PostFilterPlugin, PreBindPlugin,
+    QueueSortPlugin, Refusal, Remedy, ReservePlugin, Score, ScorePlugin, stretch,
 };
 
 use std::cmp::Ordering;
@@ -58,6 +58,12 @@ impl Framework {
     /// A framework without plugins, for the pods that ask for the scheduler `name`.
     pub fn builder(name: impl Into<String>) -> FrameworkBuilder {
         FrameworkBuilder::new(name)
+    }
+
+    /// The plugins that score, in order, with their weights.
+    pub fn scores(&self) -> impl Iterator<Item = (&'static str, i64)> {
+        let names = self.points.scores.iter().map(|plugin| plugin.name());
+        names.zip(self.weights.iter().copied())
     }
 
     /// Whether `node` would take the pod in a cluster that may differ from the real one; only
@@ -251,7 +257,7 @@ impl Scheduler for Framework {
     }
 
     fn order(&self, a: &Waiting<'_>, b: &Waiting<'_>) -> Ordering {
-        match &self.points.queue_sort {
+        match self.points.queue_sort.last() {
             Some(plugin) => plugin.order(a, b),
             None => b.pod.priority.cmp(&a.pod.priority).then(a.since.cmp(&b.since)),
         }

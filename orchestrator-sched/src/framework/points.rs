@@ -287,6 +287,12 @@ pub trait BindPlugin: Plugin {
     async fn bind(&self, client: &Client, pod: &PodInfo, node: &str) -> Result<Bound, Refusal>;
 }
 
+/// Is told of pods that were bound.
+pub trait PostBindPlugin: Plugin {
+    /// Takes note.
+    fn post_bind(&self, pod: &PodInfo, node: &str);
+}
+
 /// What a [`BindPlugin`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {

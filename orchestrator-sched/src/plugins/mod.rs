@@ -51,33 +51,41 @@ pub use volume_binding::VolumeBinding;
 pub use volume_restrictions::VolumeRestrictions;
 pub use volume_zone::VolumeZone;
 
-use crate::framework::{Framework, FrameworkBuilder};
+use std::sync::Arc;
 
-/// The plugins and weights that a scheduler has unless it is configured otherwise.
+use crate::framework::{Framework, FrameworkBuilder, Plugin};
+
+/// The plugins that a scheduler has unless it is configured otherwise, in order, each with the
+/// weight of its score, which means nothing where it has none.
+pub fn default_set() -> Vec<(Arc<dyn Plugin>, i64)> {
+    vec![
+        (Arc::new(SchedulingGates), 1),
+        (Arc::new(PrioritySort), 1),
+        (Arc::new(NodeUnschedulable), 1),
+        (Arc::new(NodeName), 1),
+        (Arc::new(TaintToleration), 3),
+        (Arc::new(NodeAffinity::default()), 2),
+        (Arc::new(NodePorts), 1),
+        (Arc::new(NodeResourcesFit::default()), 1),
+        (Arc::new(VolumeRestrictions), 1),
+        (Arc::new(NodeVolumeLimits), 1),
+        (Arc::new(VolumeBinding::default()), 1),
+        (Arc::new(VolumeZone), 1),
+        (Arc::new(PodTopologySpread::default()), 2),
+        (Arc::new(InterPodAffinity::default()), 2),
+        (Arc::new(DynamicResources), 1),
+        (Arc::new(NodeDeclaredFeatures), 1),
+        (Arc::new(DefaultPreemption), 1),
+        (Arc::new(NodeResourcesBalancedAllocation::default()), 1),
+        (Arc::new(ImageLocality), 1),
+        (Arc::new(DefaultBinder), 1),
+    ]
+}
+
+/// A scheduler of the [default plugins](default_set), to be changed or built.
 pub fn defaults(name: impl Into<String>) -> FrameworkBuilder {
-    Framework::builder(name)
-        .with(SchedulingGates)
-        .with(PrioritySort)
-        .with(NodeUnschedulable)
-        .with(NodeName)
-        .with(TaintToleration)
-        .weight("TaintToleration", 3)
-        .with(NodeAffinity::default())
-        .weight("NodeAffinity", 2)
-        .with(NodePorts)
-        .with(NodeResourcesFit::default())
-        .with(VolumeRestrictions)
-        .with(NodeVolumeLimits)
-        .with(VolumeBinding::default())
-        .with(VolumeZone)
-        .with(PodTopologySpread::default())
-        .weight("PodTopologySpread", 2)
-        .with(InterPodAffinity::default())
-        .weight("InterPodAffinity", 2)
-        .with(DynamicResources)
-        .with(NodeDeclaredFeatures)
-        .with(DefaultPreemption)
-        .with(NodeResourcesBalancedAllocation::default())
-        .with(ImageLocality)
-        .with(DefaultBinder)
+    default_set().into_iter().fold(Framework::builder(name), |builder, (plugin, weight)| {
+        let name = plugin.name();
+        builder.with_shared(plugin).weight_if_scoring(name, weight)
+    })
 }

@@ -18,7 +18,7 @@ impl ResourceWeight {
     }
 
     /// CPU and memory, which count the same.
-    pub(super) fn defaults() -> Vec<Self> {
+    pub(crate) fn defaults() -> Vec<Self> {
         vec![Self::new("cpu", 1), Self::new("memory", 1)]
     }
 

@@ -9,7 +9,13 @@ pub mod compactor;
 pub mod copy;
 #[cfg(feature = "durable")]
 pub mod disk;
+#[cfg(feature = "etcd")]
+pub mod etcd;
+#[cfg(feature = "etcd")]
+pub mod face;
 mod hub;
+#[cfg(feature = "durable")]
+pub mod image;
 pub mod memory;
 pub mod mvcc;
 pub mod operator;

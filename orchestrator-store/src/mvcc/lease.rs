@@ -115,6 +115,24 @@ impl Leases {
         }
     }
 
+    /// The id that was chosen last, and the time to live and the deadline of each lease.
+    #[cfg(feature = "durable")]
+    pub(crate) fn export(&self) -> (LeaseId, impl Iterator<Item = (LeaseId, Duration, Duration)>) {
+        (self.last_chosen, self.by_id.iter().map(|(id, lease)| (*id, lease.ttl, lease.deadline)))
+    }
+
+    #[cfg(feature = "durable")]
+    pub(super) fn set_last_chosen(&mut self, id: LeaseId) {
+        self.last_chosen = id;
+    }
+
+    /// Adds a lease as it was, without its keys.
+    #[cfg(feature = "durable")]
+    pub(super) fn restore(&mut self, id: LeaseId, ttl: Duration, deadline: Duration) {
+        self.by_id.insert(id, Lease { ttl, deadline, keys: OrdSet::new() });
+        self.by_deadline.insert((deadline, id));
+    }
+
     fn choose_id(&mut self) -> LeaseId {
         loop {
             self.last_chosen = self.last_chosen.checked_add(1).unwrap_or(1);

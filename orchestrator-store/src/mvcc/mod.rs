@@ -18,6 +18,8 @@ mod lease;
 mod limits;
 mod log;
 mod reasons;
+#[cfg(feature = "durable")]
+mod restore;
 mod root;
 mod snapshot;
 #[cfg(test)]
@@ -27,9 +29,15 @@ mod txn;
 pub use command::{Applied, Command};
 pub use lease::Leases;
 pub use limits::Limits;
-#[cfg(feature = "durable")]
-pub(crate) use reasons::REASONS;
 pub use snapshot::Snapshot;
+
+pub(crate) use root::Root;
+#[cfg(feature = "durable")]
+pub(crate) use {
+    reasons::REASONS,
+    restore::{Contradiction, Restore},
+    txn::Change,
+};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,10 +51,13 @@ use smallvec::SmallVec;
 
 use checkpoints::Checkpoints;
 use log::Log;
-use root::Root;
 
 /// The revision of a store in which nothing was written.
 const FIRST_REVISION: Revision = Revision::new(1);
+
+/// For how many commits the values written stay warm: about as far as watchers lag behind that
+/// are not in trouble. The trees of that many pods take ten megabytes.
+const WARM_COMMITS: u64 = 256;
 
 /// The versioned map, its log and its leases.
 #[derive(Clone, Debug)]
@@ -76,6 +87,11 @@ impl Mvcc {
             leases: Leases::default(),
             tombstone: Value::from_bytes(&b""[..]),
         }
+    }
+
+    /// Bounds the store by `limits` from the next command on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// The newest revision.
@@ -265,12 +281,23 @@ impl Mvcc {
             Ok(one) => Arc::from(one),
             Err(several) => Arc::from(several.into_vec()),
         });
+        self.turn_cool();
         self.log.trim(&self.limits);
         // The floor's own commit is kept; the first revision has none.
         let oldest = self.log.first();
         if oldest > self.floor.max(FIRST_REVISION.next()) {
             self.raise_floor(oldest);
         }
+    }
+
+    /// Warms the values that the newest commit replaced, which watchers will look at, and cools
+    /// those of the commit that is no longer new.
+    fn turn_cool(&self) {
+        for event in self.log.get(self.revision).into_iter().flat_map(|commit| commit.iter()) {
+            event.prev.iter().for_each(|prev| prev.value.warm());
+        }
+        let old = self.revision.get().saturating_sub(WARM_COMMITS);
+        self.log.get(Revision::new(old)).into_iter().for_each(log::cool);
     }
 
     fn raise_floor(&mut self, floor: Revision) {

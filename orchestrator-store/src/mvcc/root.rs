@@ -35,7 +35,7 @@ impl Entry {
         }
     }
 
-    fn from_kv(kv: &KeyValue) -> Self {
+    pub(super) fn from_kv(kv: &KeyValue) -> Self {
         Self {
             value: kv.value.clone(),
             create_revision: kv.create_revision,
@@ -92,6 +92,13 @@ impl Root {
         let kv = entry.to_kv(&key);
         self.map.insert(key, entry);
         (kv, None)
+    }
+
+    /// Adds a key that follows all others.
+    #[cfg(feature = "durable")]
+    pub(super) fn append(&mut self, key: Key, entry: Entry) {
+        self.bytes += entry.bytes;
+        self.map.insert(key, entry);
     }
 
     pub(crate) fn remove(&mut self, key: &[u8]) -> Option<(Key, Entry)> {

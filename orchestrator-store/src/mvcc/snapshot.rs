@@ -40,7 +40,7 @@ impl Snapshot {
         self.root.range(keys, limit, count_only, self.newest)
     }
 
-    pub(super) fn into_root(mut self) -> Root {
+    pub(crate) fn into_root(mut self) -> Root {
         self.rewind();
         self.root
     }

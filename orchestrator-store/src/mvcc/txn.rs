@@ -6,10 +6,14 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "durable")]
+use orchestrator_core::store::Key;
 use orchestrator_core::store::{
     Event, KeyRange, KeyValue, LeaseId, Op, OpResult, Put, Range, RangeResponse, Revision,
     StoreError, Txn, TxnResponse,
 };
+#[cfg(feature = "durable")]
+use orchestrator_core::value::Value;
 use smallvec::SmallVec;
 
 use super::root::{Entry, Root, data_bytes};
@@ -53,6 +57,22 @@ impl Mvcc {
         self.commit(events);
     }
 
+    /// Makes `changes`, which were made before elsewhere, the next revision.
+    #[cfg(feature = "durable")]
+    pub(super) fn replay(&mut self, changes: Vec<Change>) {
+        let mut applying = Applying { mvcc: self, before: None, events: Events::new() };
+        for change in changes {
+            match change {
+                Change::Put(key, value, lease) => {
+                    drop(applying.put(Put { key, value: Some(value), lease: Some(lease) }));
+                }
+                Change::Delete(key) => drop(applying.delete_key(key.as_bytes())),
+            }
+        }
+        let events = applying.events;
+        self.commit(events);
+    }
+
     /// Checks the branch that `path` takes.
     fn check_branch(
         &self,
@@ -90,6 +110,16 @@ impl Mvcc {
                 .map_or(0, |value| data_bytes(put.key.as_bytes().len(), value))),
         }
     }
+}
+
+/// One change of a past revision.
+#[cfg(feature = "durable")]
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    /// A key was put, with its lease.
+    Put(Key, Value, LeaseId),
+    /// A key that was there was deleted.
+    Delete(Key),
 }
 
 /// What the checks learnt of the path.

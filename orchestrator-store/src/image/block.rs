@@ -1,0 +1,90 @@
+//! Blocks: where they begin and end, whether they are whole, what they say.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::ImageError;
+use super::record::Record;
+use crate::wire::{Reader, Writer};
+
+/// A block is closed when it has as many bytes.
+pub(super) const FULL_BYTES: usize = 64 << 10;
+
+/// The most bytes of a block: a full one and a record of the largest values.
+const MAX_BYTES: usize = 8 << 20;
+
+/// The bytes of a block before its records.
+pub(super) const HEADER: usize = 8;
+
+/// The bytes of a block of `records`, the one numbered `number`.
+pub(super) fn encode(number: u64, records: impl Iterator<Item = Record>) -> Bytes {
+    let mut out = BytesMut::with_capacity(FULL_BYTES + FULL_BYTES / 8);
+    out.resize(HEADER, 0);
+    for record in records {
+        record.write(&mut Writer::new(&mut out));
+        if out.len() >= FULL_BYTES {
+            break;
+        }
+    }
+    let length = u32::try_from(out.len() - HEADER).expect("a block is closed in time");
+    let sum = checksum(number, &out[HEADER..]);
+    out[..4].copy_from_slice(&length.to_le_bytes());
+    out[4..HEADER].copy_from_slice(&sum.to_le_bytes());
+    out.freeze()
+}
+
+/// The records of the block numbered `number`, after its checksum was found right.
+pub(crate) fn decode(number: u64, content: Bytes) -> Result<Vec<Record>, ImageError> {
+    let mut from = Reader::new(content);
+    let mut records = Vec::new();
+    while !from.is_empty() {
+        let record = Record::read(&mut from);
+        records.push(record.map_err(|source| ImageError::Record { block: number, source })?);
+    }
+    Ok(records)
+}
+
+fn checksum(number: u64, content: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&number.to_le_bytes()), content)
+}
+
+/// Finds the blocks in bytes that are cut anywhere.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks {
+    /// What is not a whole block yet.
+    rest: BytesMut,
+    next: u64,
+}
+
+impl Blocks {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.rest.extend_from_slice(bytes);
+    }
+
+    /// The number of the block that comes next.
+    pub(crate) fn number(&self) -> u64 {
+        self.next
+    }
+
+    /// The content of the next block, if it is there as a whole.
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, Bytes)>, ImageError> {
+        let Some((header, content)) = self.rest.split_at_checked(HEADER) else { return Ok(None) };
+        let short = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().expect("4 bytes"));
+        let (length, sum) = (short(0) as usize, short(4));
+        let block = self.next;
+        if length > MAX_BYTES {
+            return Err(ImageError::TooLarge { block });
+        }
+        let Some(content) = content.get(..length) else { return Ok(None) };
+        if checksum(block, content) != sum {
+            return Err(ImageError::Damaged { block });
+        }
+        self.rest.advance(HEADER);
+        self.next += 1;
+        Ok(Some((block, self.rest.split_to(length).freeze())))
+    }
+
+    /// Whether bytes are left that make no block.
+    pub(crate) fn has_rest(&self) -> bool {
+        !self.rest.is_empty()
+    }
+}

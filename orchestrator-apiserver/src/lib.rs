@@ -14,6 +14,8 @@ pub mod admission;
 pub mod authn;
 pub mod authz;
 pub mod encode;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod http;
 
 mod alloc;

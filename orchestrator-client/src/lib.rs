@@ -7,6 +7,8 @@
 
 pub mod api;
 pub mod client;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod informer;
 pub mod kind;
 pub mod manifest;

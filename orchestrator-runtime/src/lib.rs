@@ -8,6 +8,8 @@ pub mod address;
 pub mod agent;
 pub mod environment;
 mod events;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod kubelet;
 pub mod material;
 pub mod plan;

@@ -3,6 +3,7 @@
 //! `check` is the one command that passes all tests; CI calls it and nothing else.
 
 mod check;
+mod fuzz;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ cargo xtask <command>
   check   everything: formatting, lints, tidy, tests, doc tests, docs, features, examples
   quick   the part of `check` that compiles least: formatting, tidy and tests
   tidy    layering of the crates, sizes of files, headers of modules
+  fuzz    whatever reads bytes from outside, on inputs that a seed decides; `fuzz --help`
 
 `check --list` names the steps; `check STEP...` runs only those.";
 
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         ["check", only @ ..] => check::run(&root(), only),
         ["quick"] => check::run(&root(), &["fmt", "tidy", "test"]),
         ["tidy"] => tidy::run(&root()),
+        ["fuzz", options @ ..] => fuzz::run(&root(), options),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             Ok(())

@@ -13,12 +13,10 @@
 mod answer;
 mod body;
 mod fixed;
-#[cfg(feature = "fuzzing")]
-pub mod fuzz;
 mod media;
 mod metrics;
-mod path;
-mod query;
+pub(crate) mod path;
+pub(crate) mod query;
 mod request;
 mod service;
 mod socket;

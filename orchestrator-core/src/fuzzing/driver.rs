@@ -79,12 +79,21 @@ impl Run {
         self.round
     }
 
-    /// Tries the next input.
+    /// The name of the target.
+    pub fn target(&self) -> &'static str {
+        self.target.name
+    }
+
+    /// Makes the next input.
+    pub fn next_input(&mut self) -> Vec<u8> {
+        mutate(&mut self.random, &self.corpus)
+    }
+
+    /// Tries an input.
     ///
     /// # Errors
     /// The target panicked on it.
-    pub fn step(&mut self) -> Result<(), Finding> {
-        let input = mutate(&mut self.random, &self.corpus);
+    pub fn try_input(&mut self, input: Vec<u8>) -> Result<(), Finding> {
         let (round, run) = (self.round, self.target.run);
         if catch_unwind(AssertUnwindSafe(|| run(&input))).is_err() {
             return Err(Finding { target: self.target.name, round, input });
@@ -106,7 +115,8 @@ pub fn run(targets: &[Target], seed: u64, rounds: u64) -> Result<(), Finding> {
     for target in targets {
         let mut run = Run::new(*target, seed);
         while run.rounds() < rounds {
-            run.step()?;
+            let input = run.next_input();
+            run.try_input(input)?;
         }
     }
     Ok(())

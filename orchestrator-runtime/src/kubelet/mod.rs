@@ -36,6 +36,15 @@ use tokio::net::TcpListener;
 
 use service::Service;
 
+/// Reads bytes as the path and query of a request: a fuzz target.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_request(bytes: &[u8]) {
+    let target = String::from_utf8_lossy(bytes);
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let query = query::Query::parse(query);
+    let _ = (route::Route::parse(path), query.log("c"), query.command("c"), query.ports());
+}
+
 /// Where and how a node serves.
 #[derive(Clone)]
 #[non_exhaustive]

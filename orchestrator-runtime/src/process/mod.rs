@@ -19,7 +19,7 @@
 mod child;
 mod config;
 mod container;
-mod log;
+pub(crate) mod log;
 mod output;
 pub mod paths;
 mod place;

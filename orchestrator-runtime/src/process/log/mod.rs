@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::watch;
 
-pub use line::StreamName;
+pub use line::{Line, StreamName};
 pub use reader::read;
 pub use writer::LogWriter;
 

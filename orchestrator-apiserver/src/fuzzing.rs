@@ -2,9 +2,11 @@
 
 use orchestrator_core::fuzzing::Target;
 
-use super::path::Route;
-use super::query::Query;
 use crate::encode::{Wish, protobuf};
+use crate::http::path::Route;
+use crate::http::query::Query;
+use crate::rest::body;
+use crate::rest::continue_token::Place;
 
 /// All targets, each with inputs to start from.
 pub const TARGETS: &[Target] = &[
@@ -24,6 +26,13 @@ pub const TARGETS: &[Target] = &[
     Target::new("protobuf", fuzz_protobuf, &[
         b"k8s\x00\x0a\x09\x0a\x02v1\x12\x03Pod\x12\x05\x0a\x03\x0a\x01p",
         b"k8s\x00\x0a\x0f\x0a\x02v1\x12\x09ConfigMap\x12\x0c\x0a\x03\x0a\x01c\x12\x05\x0a\x01k\x12\x00",
+    ]),
+    Target::new("yaml", fuzz_yaml, &[
+        b"a: [1, 2.5, null, ~, true, 'x', \"y\"]\nb:\n  c: |\n    text\n  d: &x {e: 0x1f}\nf: *x\n",
+        b"---\nkey: >-\n  folded\n  text\n? complex\n: value\n<<: {a: b}\n",
+    ]),
+    Target::new("continue_token", fuzz_continue_token, &[
+        b"eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6NSwic3RhcnQiOiJkZWZhdWx0L2EifQ",
     ]),
 ];
 
@@ -48,4 +57,16 @@ pub fn fuzz_accept(bytes: &[u8]) {
 /// Reads bytes as an object in protobuf.
 pub fn fuzz_protobuf(bytes: &[u8]) {
     let _ = protobuf::decode(bytes);
+}
+
+/// Reads bytes as a body in YAML.
+pub fn fuzz_yaml(bytes: &[u8]) {
+    let _ = body::yaml(bytes);
+}
+
+/// Reads bytes as the token of a list's next page.
+pub fn fuzz_continue_token(bytes: &[u8]) {
+    if let Ok(place) = Place::decode(&String::from_utf8_lossy(bytes)) {
+        assert_eq!(Place::decode(&place.encode()), Ok(place));
+    }
 }

@@ -330,7 +330,8 @@ pub struct WatchRequest {
     /// The first revision wanted; zero for the one after the newest. It may lie in the future.
     pub from: Revision,
     /// How long a watcher that has everything waits before it is told so with a
-    /// [`Progress`](WatchUpdate::Progress); `None` for never.
+    /// [`Progress`](WatchUpdate::Progress); `None` for never, [`Duration::MAX`] for only when an
+    /// operator of the store demands it.
     pub progress: Option<Duration>,
 }
 

@@ -45,6 +45,9 @@ impl Watch {
     /// Whether the watcher has been idle long enough; starts the time if it does not run.
     fn progress_due(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(ProgressTimer { every, sleep }) = &mut self.progress else { return false };
+        if *every == Duration::MAX {
+            return false;
+        }
         let running = sleep.get_or_insert_with(|| {
             let env = self.replica.env.clone();
             let deadline = env.instant() + *every;

@@ -1,0 +1,113 @@
+//! Which function answers which path.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Method, StatusCode, header};
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::Service;
+
+use super::grpc::{RequestBody, server_streaming, streaming, unary};
+use super::{Face, auth, cluster, kv, lease, maintenance, watch};
+
+/// The services of a face as a tower service; cheap to clone.
+///
+/// Besides gRPC it answers `GET /health` and `GET /version`, in HTTP/1.1 too.
+#[derive(Clone, Debug)]
+pub struct EtcdService {
+    face: Arc<Face>,
+}
+
+impl EtcdService {
+    pub(super) fn new(face: Arc<Face>) -> Self {
+        Self { face }
+    }
+
+    /// Answers one request.
+    async fn answer(self, request: http::Request<impl RequestBody>) -> http::Response<Body> {
+        let Self { face } = self;
+        let path = request.uri().path();
+        let Some(method) = path.strip_prefix("/etcdserverpb.") else {
+            return plain(&face, request.method(), path).await;
+        };
+        match method {
+            "KV/Range" => unary(face, request, kv::range).await,
+            "KV/Put" => unary(face, request, kv::put).await,
+            "KV/DeleteRange" => unary(face, request, kv::delete_range).await,
+            "KV/Txn" => unary(face, request, kv::txn).await,
+            "KV/Compact" => unary(face, request, kv::compact).await,
+            "Watch/Watch" => streaming(face, request, watch::watch).await,
+            "Lease/LeaseGrant" => unary(face, request, lease::grant).await,
+            "Lease/LeaseRevoke" => unary(face, request, lease::revoke).await,
+            "Lease/LeaseKeepAlive" => streaming(face, request, lease::keep_alive).await,
+            "Lease/LeaseTimeToLive" => unary(face, request, lease::time_to_live).await,
+            "Lease/LeaseLeases" => unary(face, request, lease::leases).await,
+            "Maintenance/Alarm" => unary(face, request, maintenance::alarm).await,
+            "Maintenance/Status" => unary(face, request, maintenance::status).await,
+            "Maintenance/Defragment" => unary(face, request, maintenance::defragment).await,
+            "Maintenance/Hash" => unary(face, request, maintenance::hash).await,
+            "Maintenance/HashKV" => unary(face, request, maintenance::hash_kv).await,
+            "Maintenance/Snapshot" => server_streaming(face, request, maintenance::snapshot).await,
+            "Maintenance/MoveLeader" => unary(face, request, maintenance::move_leader).await,
+            "Maintenance/Downgrade" => unary(face, request, maintenance::downgrade).await,
+            "Cluster/MemberList" => unary(face, request, cluster::list).await,
+            "Cluster/MemberAdd" => unary(face, request, cluster::add).await,
+            "Cluster/MemberRemove" => unary(face, request, cluster::remove).await,
+            "Cluster/MemberUpdate" => unary(face, request, cluster::update).await,
+            "Cluster/MemberPromote" => unary(face, request, cluster::promote).await,
+            "Auth/AuthStatus" => unary(face, request, auth::status).await,
+            method if method.starts_with("Auth/") => auth::refuse().into_http(),
+            _ => unknown(),
+        }
+    }
+}
+
+impl<B: RequestBody> Service<http::Request<B>> for EtcdService {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move { Ok(service.answer(request).await) })
+    }
+}
+
+fn unknown() -> http::Response<Body> {
+    Status::unimplemented("unknown method").into_http()
+}
+
+/// Answers what is no gRPC.
+async fn plain(face: &Face, method: &Method, path: &str) -> http::Response<Body> {
+    match (method, path) {
+        (&Method::GET, "/health") => {
+            let (code, health) = match face.store.status().await {
+                Ok(_) => (StatusCode::OK, r#"{"health":"true","reason":""}"#),
+                Err(_) => (StatusCode::SERVICE_UNAVAILABLE, r#"{"health":"false"}"#),
+            };
+            json(code, health.to_owned())
+        }
+        (&Method::GET, "/version") => {
+            let version = &face.options.version;
+            let body = format!(r#"{{"etcdserver":"{version}","etcdcluster":"{version}"}}"#);
+            json(StatusCode::OK, body)
+        }
+        (&Method::POST, _) => unknown(),
+        _ => json(StatusCode::NOT_FOUND, r#"{"error":"not found"}"#.to_owned()),
+    }
+}
+
+fn json(code: StatusCode, body: String) -> http::Response<Body> {
+    let mut response = http::Response::new(Body::new(http_body_util::Full::from(body)));
+    *response.status_mut() = code;
+    let json = header::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}

@@ -63,11 +63,16 @@ impl Group {
         self.changed.get(index).copied()
     }
 
+    /// Forgets the changes up to `newest`, so that watchers that are behind read the log.
+    pub(super) fn forget(&mut self, newest: Revision) {
+        self.changed.clear();
+        self.known_from = newest.next();
+    }
+
     /// Forgets the changes when nobody is behind.
     pub(super) fn forget_delivered(&mut self, newest: Revision) {
         if self.idle.len() == self.watchers {
-            self.changed.clear();
-            self.known_from = newest.next();
+            self.forget(newest);
         }
     }
 }

@@ -140,6 +140,30 @@ impl Hub {
         }
     }
 
+    /// Tells everybody that the state has gone from `before` to `after` at once, as when an image
+    /// was installed: what lies between is in the log, or compacted.
+    #[cfg(feature = "raft")]
+    pub(crate) fn jump(&mut self, before: Revision, after: Revision, wakers: &mut Wakers) {
+        let Self { groups, watchers, activity, .. } = self;
+        for (_, group) in groups.iter_mut() {
+            group.forget(after);
+            group.idle.retain(|id| {
+                let watcher = &mut watchers[*id];
+                // While idle the cursor may lag; everything up to `before` has been delivered.
+                watcher.cursor = watcher.cursor.max(before.next());
+                let waits_for_later = watcher.cursor > after;
+                if !waits_for_later && let State::Idle { waker, .. } = &mut watcher.state {
+                    wakers.extend(waker.take());
+                    watcher.state = State::Behind { busy: activity.begin() };
+                }
+                waits_for_later
+            });
+            for (place, id) in group.idle.iter().enumerate() {
+                watchers[*id].set_place(place);
+            }
+        }
+    }
+
     /// Makes progress due for every watcher that wants it.
     pub(crate) fn demand_progress(&mut self, wakers: &mut Wakers) {
         for (_, watcher) in &mut self.watchers {

@@ -2,5 +2,11 @@
 //!
 //! Members speak through a [`network::Transport`].
 
+mod log;
+mod machine;
+mod message;
 pub mod network;
 mod runtime;
+mod snapshot;
+mod state;
+mod types;

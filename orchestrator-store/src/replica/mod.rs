@@ -29,8 +29,9 @@ use retention::Retention;
 #[derive(Debug)]
 pub(crate) struct Replica {
     pub(crate) env: Env,
-    /// Where the state machine's time starts.
+    /// When the state machine's time was `base`.
     pub(crate) epoch: Instant,
+    base: Duration,
     /// Wakes the timer when something may be due earlier than it knows.
     pub(crate) timer: Notify,
     state: Mutex<State>,
@@ -48,12 +49,30 @@ impl Replica {
         let hub = Hub::new(env.activity().clone());
         let retention = keep.map(Retention::new);
         let state = Mutex::new(State { mvcc, hub, retention });
-        Self { env, epoch, timer: Notify::new(), state }
+        Self { env, epoch, base: Duration::ZERO, timer: Notify::new(), state }
     }
 
-    /// The time since the epoch.
+    /// A state machine whose time stood still at `base` and goes on now.
+    #[cfg(feature = "durable")]
+    pub(crate) fn resumed(env: Env, base: Duration, mvcc: Mvcc, keep: Option<Duration>) -> Self {
+        let (epoch, newest) = (env.instant(), mvcc.revision());
+        let has_past = newest > mvcc.floor();
+        let mut replica = Self { base, ..Self::new(env, epoch, mvcc, keep) };
+        if has_past && let Some(retention) = &mut replica.state.get_mut().retention {
+            // When the past was made is not known: it ages from now on.
+            retention.note(newest, base);
+        }
+        replica
+    }
+
+    /// The state machine's time.
     pub(crate) fn elapsed(&self) -> Duration {
-        self.env.instant().saturating_duration_since(self.epoch)
+        self.base + self.env.instant().saturating_duration_since(self.epoch)
+    }
+
+    /// When the state machine's time will be `time`.
+    pub(crate) fn instant_of(&self, time: Duration) -> Instant {
+        self.epoch + time.saturating_sub(self.base)
     }
 
     /// Looks at the state machine.
@@ -158,6 +177,13 @@ impl Replica {
         state.mvcc.leases().next_deadline().into_iter().chain(compaction).min()
     }
 
+    /// The revision up to which the history is old enough to be forgotten, told once.
+    #[cfg(feature = "durable")]
+    pub(crate) fn compaction_due(&self) -> Option<orchestrator_core::store::Revision> {
+        let at = self.elapsed();
+        self.state.lock().retention.as_mut().and_then(|retention| retention.due(at))
+    }
+
     /// Does what is due: ends leases, forgets old revisions.
     pub(crate) fn tick(&self) {
         let at = self.elapsed();
@@ -168,6 +194,20 @@ impl Replica {
             // The limits may have forgotten more than that already.
             let _ = mvcc.compact(revision);
         }
+    }
+
+    /// Goes on with `mvcc`, a later state of the same store; watchers take from its history what
+    /// they missed.
+    #[cfg(feature = "raft")]
+    pub(crate) fn replace(&self, mvcc: Mvcc) {
+        let mut wakers = Wakers::new();
+        let mut guard = self.state.lock();
+        let before = guard.mvcc.revision();
+        guard.hub.jump(before, mvcc.revision(), &mut wakers);
+        let old = std::mem::replace(&mut guard.mvcc, mvcc);
+        drop(guard);
+        drop(old);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Ends all watches and lets go of the data, which a forgotten watch would keep.

@@ -1,0 +1,331 @@
+//! All watchers of one store: whom a message concerns, and what is to be asked of the server.
+//!
+//! Each time a watch is asked for it gets a new number, so that what still comes for an old one is
+//! known for that. Numbers never come back, not even on another stream.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use orchestrator_core::store::{Revision, StoreError};
+use tokio::time::Instant;
+use tonic::Code;
+
+use super::watcher::{Phase, Taken, Watcher};
+use crate::etcd::error::{Refusal, refusal};
+use crate::etcd::keys::Prefix;
+use crate::etcd::request::signed;
+use crate::etcd::response::{header_revision, revision};
+use crate::proto::etcd as wire;
+use crate::proto::etcd::watch_request::RequestUnion;
+
+/// How long an answer about progress may stay away before it is asked for again: etcd gives none
+/// while a watch of the stream is behind.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
+
+/// The name of a watcher here.
+pub(super) type Key = u64;
+
+/// What becomes of the stream after a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It goes on.
+    Keep,
+    /// It is opened again.
+    Restart,
+}
+
+/// All watchers.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    prefix: Prefix,
+    watchers: BTreeMap<Key, Watcher>,
+    last_key: Key,
+    last_id: i64,
+    /// Those that are open on the present stream.
+    open: BTreeMap<i64, Key>,
+    /// Those that are not accepted yet, in the order in which they were asked for.
+    asked: VecDeque<i64>,
+    waiting: BTreeSet<Key>,
+    /// Watches at the server that nobody reads.
+    cancels: Vec<i64>,
+    /// When progress of whom is due; one entry each at most.
+    due: BTreeSet<(Instant, Key)>,
+    /// Progress is to be asked for.
+    ask: bool,
+    last_failure: Option<String>,
+}
+
+impl Board {
+    pub(super) fn new(prefix: Prefix) -> Self {
+        Self { prefix, ..Self::default() }
+    }
+
+    pub(super) fn add(&mut self, watcher: Watcher) -> Key {
+        self.last_key += 1;
+        let key = self.last_key;
+        self.due.extend(watcher.due_at().map(|at| (at, key)));
+        self.watchers.insert(key, watcher);
+        self.waiting.insert(key);
+        key
+    }
+
+    pub(super) fn remove(&mut self, key: Key) {
+        let Some(watcher) = self.watchers.remove(&key) else { return };
+        self.waiting.remove(&key);
+        if let Phase::Open(id) = watcher.phase {
+            self.open.remove(&id);
+            self.cancels.push(id);
+        }
+    }
+
+    /// Whether a stream is of use.
+    pub(super) fn has_watchers(&self) -> bool {
+        !self.watchers.is_empty()
+    }
+
+    /// Takes the next item for the reader `key`.
+    pub(super) fn take(&mut self, key: Key, waker: &Waker) -> Taken {
+        let watcher = self.watchers.get_mut(&key).expect("a reader removes its watcher itself");
+        let taken = watcher.take(waker);
+        if matches!(taken, Taken::Nothing { again: true }) {
+            self.waiting.insert(key);
+        }
+        taken
+    }
+
+    /// Whether etcd has taken the watch of `key`; its error where it refused.
+    pub(super) fn poll_accepted(
+        &mut self,
+        key: Key,
+        waker: &Waker,
+    ) -> Poll<Result<(), StoreError>> {
+        let watcher = self.watchers.get_mut(&key).expect("a reader removes its watcher itself");
+        if let Phase::Ended(Some(_)) = watcher.phase {
+            return match watcher.take(waker) {
+                Taken::End(error) => Poll::Ready(Err(error)),
+                _ => Poll::Ready(Ok(())),
+            };
+        }
+        if watcher.accepted {
+            return Poll::Ready(Ok(()));
+        }
+        watcher.waker = Some(waker.clone());
+        Poll::Pending
+    }
+
+    /// What to ask of the server now.
+    pub(super) fn requests(&mut self) -> Vec<wire::WatchRequest> {
+        let cancels = std::mem::take(&mut self.cancels)
+            .into_iter()
+            .map(|watch_id| RequestUnion::CancelRequest(wire::WatchCancelRequest { watch_id }));
+        let mut unions: Vec<_> = cancels.collect();
+        for key in std::mem::take(&mut self.waiting) {
+            let Some(watcher) = self.watchers.get_mut(&key) else { continue };
+            self.last_id += 1;
+            watcher.phase = Phase::Open(self.last_id);
+            self.open.insert(self.last_id, key);
+            self.asked.push_back(self.last_id);
+            unions.push(RequestUnion::CreateRequest(wire::WatchCreateRequest {
+                key: watcher.keys.key.clone(),
+                range_end: watcher.keys.end.clone(),
+                start_revision: signed(watcher.next),
+                // Whoever wants none is at least asked for again from a later revision.
+                progress_notify: true,
+                prev_kv: true,
+                fragment: true,
+                watch_id: self.last_id,
+                ..wire::WatchCreateRequest::default()
+            }));
+        }
+        if std::mem::take(&mut self.ask) {
+            unions.push(RequestUnion::ProgressRequest(wire::WatchProgressRequest {}));
+        }
+        let request = |union| wire::WatchRequest { request_union: Some(union) };
+        unions.into_iter().map(request).collect()
+    }
+
+    /// Takes a message of the stream; `fresh` says that the stream's token is new.
+    pub(super) fn message(
+        &mut self,
+        message: wire::WatchResponse,
+        fresh: bool,
+        now: Instant,
+        wakers: &mut Vec<Waker>,
+    ) -> Verdict {
+        if message.created {
+            self.created(&message, wakers);
+        }
+        if message.canceled {
+            return self.canceled(&message, fresh, wakers);
+        }
+        if message.created {
+            return Verdict::Keep;
+        }
+        if message.events.is_empty() {
+            let revision = header_revision(message.header.as_ref());
+            self.progress(message.watch_id, revision, now, wakers);
+            return Verdict::Keep;
+        }
+        let Some(key) = self.open.get(&message.watch_id).copied() else { return Verdict::Keep };
+        let watcher = self.watchers.get_mut(&key).expect("an open watch has a watcher");
+        let taken = watcher.changes(&self.prefix, message.events, message.fragment, now);
+        wakers.extend(watcher.waker.take());
+        let phase = match taken {
+            Err(error) => Phase::Ended(Some(error)),
+            Ok(()) if watcher.is_full() => Phase::Full,
+            Ok(()) => return Verdict::Keep,
+        };
+        watcher.close(phase);
+        self.open.remove(&message.watch_id);
+        self.cancels.push(message.watch_id);
+        Verdict::Keep
+    }
+
+    fn created(&mut self, message: &wire::WatchResponse, wakers: &mut Vec<Waker>) {
+        if message.canceled {
+            return;
+        }
+        self.asked.retain(|id| *id != message.watch_id);
+        let key = self.open.get(&message.watch_id);
+        if let Some(watcher) = key.and_then(|key| self.watchers.get_mut(key)) {
+            watcher.accepted = true;
+            wakers.extend(watcher.waker.take());
+        }
+    }
+
+    /// The server ended a watch, or never began it.
+    fn canceled(
+        &mut self,
+        message: &wire::WatchResponse,
+        fresh: bool,
+        wakers: &mut Vec<Waker>,
+    ) -> Verdict {
+        // One that is refused is not always told by its number; they are answered in order.
+        let refused = message.created.then(|| self.asked.front().copied()).flatten();
+        let id = match message.watch_id {
+            id if self.open.contains_key(&id) => id,
+            id if id < 0 => refused.unwrap_or(id),
+            id => id,
+        };
+        self.asked.retain(|asked| *asked != id);
+        let Some(key) = self.open.remove(&id) else { return Verdict::Keep };
+        let watcher = self.watchers.get_mut(&key).expect("an open watch has a watcher");
+        if message.compact_revision > 0 {
+            let oldest = revision(message.compact_revision);
+            let error = StoreError::Compacted { wanted: watcher.next, oldest };
+            watcher.close(Phase::Ended(Some(error)));
+            wakers.extend(watcher.waker.take());
+            return Verdict::Keep;
+        }
+        match refusal(Code::PermissionDenied, &message.cancel_reason) {
+            Some(Refusal::Invalid(why)) if fresh => {
+                watcher.close(Phase::Ended(Some(StoreError::Invalid(why))));
+                wakers.extend(watcher.waker.take());
+                Verdict::Keep
+            }
+            _ => {
+                let reason = &message.cancel_reason;
+                self.last_failure = Some(format!("etcd ended the watch: {reason:?}"));
+                watcher.close(Phase::Waiting);
+                self.waiting.insert(key);
+                Verdict::Restart
+            }
+        }
+    }
+
+    /// Everything up to `revision` has come, to one watcher or, with an id below zero, to all that
+    /// were accepted.
+    fn progress(&mut self, id: i64, revision: Revision, now: Instant, wakers: &mut Vec<Waker>) {
+        let one = self.open.get(&id).copied();
+        let all = self.open.iter().filter(|(open, _)| id < 0 && !self.asked.contains(open));
+        let keys: Vec<Key> = one.into_iter().chain(all.map(|(_, key)| *key)).collect();
+        for key in keys {
+            let watcher = self.watchers.get_mut(&key).expect("an open watch has a watcher");
+            let was_due = watcher.due;
+            watcher.progress(revision, now);
+            if was_due && !watcher.due {
+                wakers.extend(watcher.waker.take());
+            }
+        }
+    }
+
+    /// When something about progress is to be done next.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Tells progress that is due; where it is not known, it is asked for if `asks`, and comes at
+    /// the server's time otherwise.
+    pub(super) fn tick(&mut self, now: Instant, asks: bool, wakers: &mut Vec<Waker>) {
+        while let Some((at, key)) = self.due.first().copied()
+            && at <= now
+        {
+            self.due.pop_first();
+            let Some(watcher) = self.watchers.get_mut(&key) else { continue };
+            let Some(due_at) = watcher.due_at() else { continue };
+            // Something came since: the entry was not moved then, it is moved now.
+            if due_at > now && !watcher.due {
+                self.due.insert((due_at, key));
+                continue;
+            }
+            watcher.tell(now);
+            let again = match watcher.due {
+                true => {
+                    self.ask |= asks;
+                    now + ASK_AGAIN
+                }
+                false => {
+                    wakers.extend(watcher.waker.take());
+                    watcher.due_at().unwrap_or(now + ASK_AGAIN)
+                }
+            };
+            self.due.insert((again, key));
+        }
+    }
+
+    /// Makes progress due for all that take it.
+    pub(super) fn demand_progress(&mut self, now: Instant) {
+        self.due.clear();
+        for (key, watcher) in &mut self.watchers {
+            if watcher.due_at().is_some() {
+                watcher.demand();
+                self.due.insert((now, *key));
+            }
+        }
+    }
+
+    /// Progress is asked for with the next requests.
+    pub(super) fn ask(&mut self) {
+        self.ask = true;
+    }
+
+    /// The stream is gone: all that were open are asked for again.
+    pub(super) fn disconnect(&mut self, why: Option<String>) {
+        for key in std::mem::take(&mut self.open).into_values() {
+            if let Some(watcher) = self.watchers.get_mut(&key) {
+                watcher.close(Phase::Waiting);
+                self.waiting.insert(key);
+            }
+        }
+        self.asked.clear();
+        self.cancels.clear();
+        if why.is_some() {
+            self.last_failure = why;
+        }
+    }
+
+    /// Why the last stream failed.
+    pub(super) fn last_failure(&self) -> Option<String> {
+        self.last_failure.clone()
+    }
+
+    /// Ends all watches: the store is gone.
+    pub(super) fn close(&mut self, wakers: &mut Vec<Waker>) {
+        for watcher in self.watchers.values_mut() {
+            let error = StoreError::Unavailable("the store is closed".into());
+            watcher.close(Phase::Ended(Some(error)));
+            wakers.extend(watcher.waker.take());
+        }
+    }
+}

@@ -1,7 +1,9 @@
 //! Saying what a cluster is made of.
 
 use std::collections::BTreeSet;
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use orchestrator_apiserver::admission::Admission;
 use orchestrator_apiserver::authz::Authorizer;
@@ -9,10 +11,11 @@ use orchestrator_controllers::ControllerDeps;
 use orchestrator_core::controller::Controller;
 use orchestrator_core::resource::Network;
 use orchestrator_core::scheduler::Scheduler as _;
-use orchestrator_core::{Env, ResourceDef, Store};
+use orchestrator_core::{BoxError, Env, ResourceDef, Store};
 use orchestrator_sched::Framework;
-use orchestrator_store::MemoryStore;
+use orchestrator_store::{MemoryStore, Operator};
 
+use super::engine::Engine;
 use super::nodes::NodeSpec;
 use super::{Cluster, StartError, start};
 
@@ -40,8 +43,8 @@ pub(super) type ControllerFactory = Box<dyn FnOnce(&ControllerDeps) -> Arc<dyn C
 #[must_use = "nothing runs before `start`"]
 pub struct Builder {
     pub(super) env: Env,
-    pub(super) store: Option<Arc<dyn Store>>,
-    pub(super) memory: Option<Arc<MemoryStore>>,
+    pub(super) engine: Engine,
+    pub(super) compaction: Option<Duration>,
     pub(super) parts: BTreeSet<Part>,
     pub(super) network: Network,
     pub(super) resources: Vec<ResourceDef>,
@@ -52,14 +55,15 @@ pub struct Builder {
     pub(super) default_scheduler: bool,
     pub(super) nodes: Vec<NodeSpec>,
     pub(super) data_dir: Option<std::path::PathBuf>,
+    pub(super) kubelet_authority: Option<String>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
         Self {
             env: Env::system(),
-            store: None,
-            memory: None,
+            engine: Engine::default(),
+            compaction: None,
             parts: Part::ALL.into(),
             network: Network::default(),
             resources: Vec::new(),
@@ -70,6 +74,7 @@ impl Default for Builder {
             default_scheduler: true,
             nodes: Vec::new(),
             data_dir: None,
+            kubelet_authority: None,
         }
     }
 }
@@ -87,17 +92,40 @@ impl Builder {
         self.env(Env::simulated(seed))
     }
 
-    /// Keeps objects in this store; without it, in memory.
+    /// Keeps objects in this store; without a word about it, in memory.
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
-        self.store = Some(store);
-        self.memory = None;
+        self.engine = Engine::Given(store);
         self
     }
 
     /// Keeps objects in this memory store, which can then be forked.
     pub fn memory_store(mut self, store: Arc<MemoryStore>) -> Self {
-        self.store = Some(Arc::clone(&store) as _);
-        self.memory = Some(store);
+        self.engine = Engine::Shared(store);
+        self
+    }
+
+    /// Keeps objects in the store that `open` opens, on the cluster's clock, once it starts; and
+    /// [compacts](Self::compact_every) it as Kubernetes does.
+    pub fn open_store<F, Fut>(mut self, open: F) -> Self
+    where
+        F: FnOnce(Env) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Arc<dyn Operator>, BoxError>> + Send + 'static,
+    {
+        self.engine = Engine::opened(open);
+        self
+    }
+
+    /// Keeps objects in a running etcd.
+    #[cfg(feature = "etcd")]
+    pub fn etcd(self, etcd: orchestrator_store::etcd::Builder) -> Self {
+        self.open_store(async move |env| Ok(Arc::new(etcd.build(env)?) as Arc<dyn Operator>))
+    }
+
+    /// Forgets old states of objects every `interval`, which is also the least time that they are
+    /// kept: 5 minutes where nothing is said and the store is one that the cluster opens itself.
+    /// Servers that share a store agree on who does it.
+    pub fn compact_every(mut self, interval: Duration) -> Self {
+        self.compaction = Some(interval);
         self
     }
 
@@ -168,11 +196,18 @@ impl Builder {
         self
     }
 
+    /// Talks to nodes of other processes only where this authority, in PEM form, has signed their
+    /// certificates; without it any certificate is taken, since nodes sign their own.
+    pub fn kubelet_authority(mut self, certificate: impl Into<String>) -> Self {
+        self.kubelet_authority = Some(certificate.into());
+        self
+    }
+
     /// Starts everything, as tasks that the cluster owns.
     ///
     /// # Errors
-    /// The store's, while the objects that every cluster has are made; or what a node needs is
-    /// not there.
+    /// The store cannot be opened, or fails while the objects that every cluster has are made; or
+    /// what a node needs is not there.
     ///
     /// # Panics
     /// Outside of a tokio runtime.

@@ -1,6 +1,8 @@
 //! The composition root: joins the parts, owns their tasks, and lets time pass.
 
 mod builder;
+mod dial;
+mod engine;
 #[cfg(feature = "kube")]
 mod kube;
 mod nodes;
@@ -21,9 +23,10 @@ use orchestrator_apiserver::http::HttpService;
 use orchestrator_apiserver::tls::{Pki, TlsError};
 use orchestrator_client::{Client, Informers};
 use orchestrator_controllers::RunningManager;
+use orchestrator_core::env::Task;
 use orchestrator_core::resource::Network;
 use orchestrator_core::{BoxError, Env, Status, Store, UserInfo};
-use orchestrator_store::MemoryStore;
+use orchestrator_store::{MemoryStore, Operator};
 
 /// A running cluster; dropping it ends every task and process that it started.
 #[derive(Debug)]
@@ -36,8 +39,10 @@ pub struct Cluster {
     http: HttpService,
     api: Arc<ApiServer>,
     pki: Arc<Pki>,
+    _compactor: Option<Task<()>>,
     store: Arc<dyn Store>,
     memory: Option<Arc<MemoryStore>>,
+    operator: Option<Arc<dyn Operator>>,
     env: Env,
     network: Network,
     data_dir: Option<PathBuf>,
@@ -47,6 +52,9 @@ pub struct Cluster {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// The store could not be opened.
+    #[error("cannot open the store")]
+    Store(#[source] BoxError),
     /// The objects that every cluster has could not be made.
     #[error("cannot make the objects that every cluster has")]
     Bootstrap(#[source] Status),
@@ -107,6 +115,12 @@ impl Cluster {
     /// The store underneath.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// The store as an operator sees it: members, alarms, images. `None` for a store that was
+    /// given as nothing but a [`Store`].
+    pub fn operator(&self) -> Option<&Arc<dyn Operator>> {
+        self.operator.as_ref()
     }
 
     /// Clock, randomness, tasks.

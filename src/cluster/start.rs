@@ -12,12 +12,13 @@ use orchestrator_client::{Client, Informers};
 use orchestrator_controllers::{
     ControllerDeps, Manager, Resources, RunningManager, ServedResource,
 };
-use orchestrator_core::{Env, Store, UserInfo};
+use orchestrator_core::{Store, UserInfo};
 use orchestrator_runtime::agent::NodeTable;
 use orchestrator_sched::{Running, SchedulerLoop};
-use orchestrator_store::MemoryStore;
+use orchestrator_store::compactor;
 
 use super::builder::{Builder, ControllerFactory};
+use super::dial::Dialer;
 use super::nodes::RunningNodes;
 use super::{Cluster, Part, StartError};
 
@@ -27,7 +28,8 @@ const SIMULATED_CA: &str = "# a plane in virtual time trusts itself\n";
 
 pub(super) async fn start(mut builder: Builder) -> Result<Cluster, StartError> {
     let env = builder.env.clone();
-    let (store, memory) = store(&mut builder, &env);
+    let opened = std::mem::take(&mut builder.engine).open(&env).await?;
+    let store = opened.store;
     let pki = Arc::new(match &builder.data_dir {
         Some(directory) => Pki::in_directory(directory, &env)?,
         None => Pki::in_memory(&env)?,
@@ -35,7 +37,13 @@ pub(super) async fn start(mut builder: Builder) -> Result<Cluster, StartError> {
     let tokens = ServiceAccountTokens::new(pki.service_account_key(), env.clone());
     let tokens = Arc::new(tokens.expect("the key was made for this"));
     let table = Arc::new(NodeTable::default());
-    let api = api(&mut builder, &store, &tokens, &table);
+    let dialer = Dialer::new(
+        Arc::clone(&table),
+        Arc::clone(&pki),
+        builder.kubelet_authority.take(),
+        env.clone(),
+    );
+    let api = api(&mut builder, &store, &tokens, dialer);
     tokens.check_against(api.objects().clone());
     api.start().await.map_err(StartError::Bootstrap)?;
 
@@ -48,6 +56,9 @@ pub(super) async fn start(mut builder: Builder) -> Result<Cluster, StartError> {
     let with_scheduler = has(Part::Scheduler);
     let specs = if has(Part::Nodes) { std::mem::take(&mut builder.nodes) } else { Vec::new() };
     let scheduler = with_scheduler.then(|| scheduler(&mut builder, &informers));
+    let interval = builder.compaction.or(opened.compaction);
+    let compactor =
+        interval.map(|interval| compactor::run(Arc::clone(&store), env.clone(), interval));
     let nodes = RunningNodes::start(specs, &informers, &table, &builder.network).await?;
     Ok(Cluster {
         data_dir: builder.data_dir,
@@ -58,34 +69,25 @@ pub(super) async fn start(mut builder: Builder) -> Result<Cluster, StartError> {
         http: http(&api, tokens, &pki),
         api,
         pki,
+        _compactor: compactor,
         store,
-        memory,
+        memory: opened.memory,
+        operator: opened.operator,
         env,
         network: builder.network,
     })
-}
-
-/// The store that was asked for, or one in memory.
-fn store(builder: &mut Builder, env: &Env) -> (Arc<dyn Store>, Option<Arc<MemoryStore>>) {
-    match builder.store.take() {
-        Some(store) => (store, builder.memory.take()),
-        None => {
-            let memory = Arc::new(MemoryStore::new(env.clone()));
-            (Arc::clone(&memory) as _, Some(memory))
-        }
-    }
 }
 
 fn api(
     builder: &mut Builder,
     store: &Arc<dyn Store>,
     tokens: &Arc<ServiceAccountTokens>,
-    table: &Arc<NodeTable>,
+    dialer: Dialer,
 ) -> Arc<ApiServer> {
     let mut api = ApiServer::builder(Arc::clone(store), builder.env.clone())
         .network(builder.network.clone())
         .tokens(Arc::clone(tokens) as _)
-        .nodes(Arc::clone(table) as _);
+        .nodes(Arc::new(dialer));
     for def in builder.resources.drain(..) {
         api = api.resource(def);
     }

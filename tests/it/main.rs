@@ -4,4 +4,5 @@ mod determinism;
 mod kube_client;
 mod lifecycle;
 mod plane;
+mod restart;
 mod scale;

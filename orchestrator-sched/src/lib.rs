@@ -10,6 +10,7 @@ pub mod engine;
 pub mod framework;
 pub mod matching;
 pub mod plugins;
+pub mod recorded;
 pub mod run;
 #[cfg(test)]
 mod testing;

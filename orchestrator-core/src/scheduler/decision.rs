@@ -62,6 +62,8 @@ pub struct Rejection {
     pub rejected_by: BTreeSet<&'static str>,
     /// Where room is being made.
     pub nomination: Option<Nomination>,
+    /// Whether room that was promised to the pod earlier is promised no longer.
+    pub withdraws: bool,
 }
 
 /// The pods that leave a node so that another has room.

@@ -2,6 +2,7 @@
 
 use super::node::NodeInfo;
 use super::pod::PodInfo;
+use crate::ObjectKey;
 
 /// A change that may make room for a pod.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +41,13 @@ pub enum ClusterEvent<'a> {
     Updated {
         /// Before.
         old: &'a PodInfo,
+    },
+    /// An object about volumes changed.
+    Storage {
+        /// The kind, as in `PersistentVolumeClaim`.
+        kind: &'a str,
+        /// Which.
+        key: &'a ObjectKey,
     },
     /// An object of another kind changed.
     Other {

@@ -130,6 +130,12 @@ impl PodInfo {
         self.spec().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default()
     }
 
+    /// The node on which the pod was promised room.
+    pub fn nominated_node(&self) -> Option<&str> {
+        let node = self.pod.status.as_ref()?.nominated_node_name.as_deref();
+        node.filter(|node| !node.is_empty())
+    }
+
     /// The scheduler that the pod asks for.
     pub fn scheduler_name(&self) -> &str {
         let name = self.spec().and_then(|spec| spec.scheduler_name.as_deref());

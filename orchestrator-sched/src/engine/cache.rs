@@ -34,6 +34,8 @@ pub(super) struct PodChange {
     pub changed: Option<(Arc<PodInfo>, Arc<PodInfo>)>,
     /// The pod that waits for a node.
     pub waiting: Option<Arc<PodInfo>>,
+    /// The same pod before, where it waited already.
+    pub before: Option<Arc<PodInfo>>,
 }
 
 impl ClusterCache {
@@ -107,6 +109,7 @@ impl ClusterCache {
             }
         } else if !pod.is_terminating() && !pod.is_finished() {
             change.waiting = Some(Arc::clone(&pod));
+            change.before = before.map(|old| old.pod).filter(|old| old.id == pod.id);
         }
         self.pods.insert(key.clone(), Known { pod, place: taken });
         change
@@ -143,10 +146,13 @@ impl ClusterCache {
         self.snapshot.nominate(Arc::clone(pod), node);
     }
 
+    /// Takes back what was promised to a waiting pod.
+    pub fn withdraw(&mut self, pod: &PodInfo) {
+        self.snapshot.withdraw(&pod.id);
+    }
+
     fn note_nomination(&mut self, pod: &Arc<PodInfo>) {
-        let status = pod.pod.status.as_ref();
-        let node = status.and_then(|status| status.nominated_node_name.as_deref());
-        match node.filter(|node| !node.is_empty() && !pod.is_terminating()) {
+        match pod.nominated_node().filter(|_| !pod.is_terminating()) {
             Some(node) => self.snapshot.nominate(Arc::clone(pod), node),
             None => self.snapshot.withdraw(&pod.id),
         }

@@ -104,7 +104,7 @@ impl Engine {
     /// Takes note of the pods that an object of `kind` selects, `None` where it is gone.
     pub fn set_group(
         &mut self,
-        kind: &'static str,
+        kind: &str,
         key: &ObjectKey,
         group: Option<PodGroup>,
         now: Duration,
@@ -115,15 +115,16 @@ impl Engine {
         }
     }
 
-    /// Takes note of a change of the objects of `kind`, which are about volumes.
+    /// Takes note of a change of the object `key` of `kind`, which is about volumes.
     pub fn change_storage(
         &mut self,
-        kind: &'static str,
+        kind: &str,
+        key: &ObjectKey,
         change: impl FnOnce(&mut Storage),
         now: Duration,
     ) {
         change(self.cache.storage_mut());
-        self.wake(&ClusterEvent::Other { kind }, now);
+        self.wake(&ClusterEvent::Storage { kind, key }, now);
     }
 
     /// Takes note of a pod, `None` where it is gone.
@@ -131,6 +132,7 @@ impl Engine {
         let change = self.cache.set_pod(key, pod);
         if let Some(gone) = &change.gone {
             self.dequeue(gone);
+            self.wake_for_promised(gone, now);
         }
         if let Some(left) = &change.left {
             self.wake(&ClusterEvent::PodRemoved { pod: left }, now);
@@ -144,6 +146,11 @@ impl Engine {
         }
         match &change.waiting {
             Some(waiting) => {
+                let before =
+                    change.before.filter(|old| old.nominated_node() != waiting.nominated_node());
+                if let Some(old) = before {
+                    self.wake_for_promised(&old, now);
+                }
                 if let Some(queue) = self.queue_of(waiting) {
                     queue.set(Arc::clone(waiting), now);
                 }
@@ -211,8 +218,10 @@ impl Engine {
     }
 
     fn put_back(&mut self, pod: &Arc<PodInfo>, rejection: Rejection, now: Duration) -> Outcome {
-        if let Some(nomination) = &rejection.nomination {
-            self.cache.nominate(pod, &nomination.node);
+        match &rejection.nomination {
+            Some(nomination) => self.cache.nominate(pod, &nomination.node),
+            None if rejection.withdraws => self.cache.withdraw(pod),
+            None => {}
         }
         if let Some(queue) = self.queue_of(pod) {
             queue.put_back(&pod.id, rejection.clone(), now);
@@ -222,6 +231,17 @@ impl Engine {
 
     fn wake(&mut self, event: &ClusterEvent<'_>, now: Duration) {
         self.profiles.iter_mut().for_each(|profile| profile.queue.wake(event, now));
+    }
+
+    /// Those that are no more important had to treat a pod that was promised room as if it were
+    /// there; when it is promised no longer, they are tried again, the pod itself among them.
+    fn wake_for_promised(&mut self, pod: &PodInfo, now: Duration) {
+        if pod.nominated_node().is_some() {
+            let event = ClusterEvent::PodRemoved { pod };
+            for profile in &mut self.profiles {
+                profile.queue.wake_up_to(pod.priority, &event, now);
+            }
+        }
     }
 
     fn dequeue(&mut self, pod: &PodInfo) {

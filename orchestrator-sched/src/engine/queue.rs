@@ -51,6 +51,8 @@ pub struct Queue {
     pods: BTreeMap<PodId, Entry>,
     active: BinaryHeap<Position>,
     timers: BTreeSet<(Duration, u64, PodId)>,
+    /// Those of the timers whose pods may be tried early.
+    early: BTreeSet<(Duration, u64, PodId)>,
     next_number: u64,
 }
 
@@ -70,8 +72,8 @@ struct Entry {
 enum State {
     /// To be tried.
     Active { _busy: Busy },
-    /// To be tried when the time has come.
-    BackingOff,
+    /// To be tried when the time has come, or, unless after an error, when no other pod is.
+    BackingOff { after_error: bool },
     /// To be tried when something changes.
     Unschedulable(Box<Rejection>),
     /// Not to be tried.
@@ -126,6 +128,7 @@ impl Queue {
             pods: BTreeMap::new(),
             active: BinaryHeap::new(),
             timers: BTreeSet::new(),
+            early: BTreeSet::new(),
             next_number: 0,
         }
     }
@@ -164,6 +167,10 @@ impl Queue {
 
     /// The pod to try now.
     pub fn pop(&mut self, now: Duration) -> Option<(Arc<PodInfo>, Busy)> {
+        if !self.has_active_position() {
+            let (_, _, id) = self.first_early()?;
+            self.activate(&id);
+        }
         loop {
             let position = self.active.pop()?;
             let Some(entry) = self.pods.get_mut(&position.pod.id) else { continue };
@@ -190,16 +197,23 @@ impl Queue {
         self.wait(id, State::Unschedulable(Box::new(rejection)), deadline, now);
     }
 
-    /// Puts a pod back that is to be tried again after its backoff.
+    /// Puts a pod back that is to be tried again after its backoff, for nothing that the cluster
+    /// does would help it.
     pub fn retry(&mut self, id: &PodId, now: Duration) {
         let attempts = self.pods.get(id).map_or(0, |entry| entry.attempts);
-        self.wait(id, State::BackingOff, now + self.backoff.after(attempts), now);
+        let state = State::BackingOff { after_error: true };
+        self.wait(id, state, now + self.backoff.after(attempts), now);
     }
 
     /// Moves the pods that `event` may help.
     pub fn wake(&mut self, event: &ClusterEvent<'_>, now: Duration) {
+        self.wake_up_to(i32::MAX, event, now);
+    }
+
+    /// Moves the pods of at most this priority that `event` may help.
+    pub fn wake_up_to(&mut self, priority: i32, event: &ClusterEvent<'_>, now: Duration) {
         let helped = |(id, entry): (&PodId, &Entry)| match &entry.state {
-            State::Unschedulable(rejection) => {
+            State::Unschedulable(rejection) if entry.pod.priority <= priority => {
                 self.scheduler.helped_by(&entry.pod, rejection, event).then(|| id.clone())
             }
             _ => None,
@@ -218,7 +232,7 @@ impl Queue {
             let (_, number, id) = self.timers.pop_first().expect("looked at above");
             let entry = self.pods.get(&id).filter(|entry| entry.number == number);
             match entry.map(|entry| &entry.state) {
-                Some(State::BackingOff) => self.activate(&id),
+                Some(State::BackingOff { .. }) => self.activate(&id),
                 Some(State::Unschedulable(_)) => self.release(&id, now),
                 _ => {}
             }
@@ -236,8 +250,24 @@ impl Queue {
         }
     }
 
-    /// Whether a pod may be tried now.
+    /// Whether a pod may be tried now: one whose turn it is, or, where there is none, one that
+    /// waits for its backoff only to let others go first.
     pub fn has_active(&mut self) -> bool {
+        self.has_active_position() || self.first_early().is_some()
+    }
+
+    /// The pod that may be tried early, the one first whose time comes first.
+    fn first_early(&mut self) -> Option<(Duration, u64, PodId)> {
+        loop {
+            let first = self.early.first()?;
+            if self.pods.get(&first.2).is_some_and(|entry| entry.number == first.1) {
+                return Some(first.clone());
+            }
+            self.early.pop_first();
+        }
+    }
+
+    fn has_active_position(&mut self) -> bool {
         while let Some(position) = self.active.peek() {
             let entry = self.pods.get(&position.pod.id);
             if entry.is_some_and(|entry| entry.number == position.number) {
@@ -261,12 +291,15 @@ impl Queue {
             return self.activate(id);
         }
         let since = entry.since;
-        self.wait(id, State::BackingOff, ready, since);
+        self.wait(id, State::BackingOff { after_error: false }, ready, since);
     }
 
     fn wait(&mut self, id: &PodId, state: State, until: Duration, since: Duration) {
         let number = self.number();
         let Some(entry) = self.pods.get_mut(id) else { return };
+        if matches!(state, State::BackingOff { after_error: false }) {
+            self.early.insert((until, number, id.clone()));
+        }
         (entry.state, entry.since, entry.number) = (state, since, number);
         self.timers.insert((until, number, id.clone()));
     }
@@ -354,10 +387,30 @@ mod tests {
         queue.wake(&ClusterEvent::PodBound { pod: &gone }, at(0));
         assert_eq!(queue.next_due(), Some(at(300)));
         queue.wake(&ClusterEvent::PodRemoved { pod: &gone }, at(0));
-        assert_eq!((queue.has_active(), queue.next_due()), (false, Some(at(1))));
+        let other = Arc::new(pod("b", json!({})));
+        queue.set(Arc::clone(&other), at(0));
+        let first = queue.pop(at(0)).unwrap();
+        assert_eq!((&*first.0.key.name, queue.next_due()), ("b", Some(at(1))));
         queue.tick(at(1));
-        assert_eq!(queue.activity.busy(), 1);
+        assert_eq!(queue.activity.busy(), 2);
+        drop(first);
         assert_eq!(popped(&mut queue, at(1)), ["a"]);
+    }
+
+    #[test]
+    fn backoff_lets_others_go_first_and_keeps_nobody_waiting_when_there_are_none() {
+        let mut queue = queue();
+        let waiting = Arc::new(pod("a", json!({})));
+        queue.set(Arc::clone(&waiting), at(0));
+        let _ = queue.pop(at(0)).unwrap();
+        queue.put_back(&waiting.id, rejected_by("NodeResourcesFit"), at(0));
+        assert!(!queue.has_active(), "nothing has helped it yet");
+        queue.wake(&ClusterEvent::PodRemoved { pod: &pod("gone", json!({})) }, at(0));
+        assert!(queue.has_active());
+        queue.set(Arc::new(pod("b", json!({}))), at(0));
+        assert_eq!(popped(&mut queue, at(0)), ["b", "a"]);
+        queue.retry(&waiting.id, at(0));
+        assert!(!queue.has_active(), "after an error the backoff counts");
     }
 
     #[test]

@@ -141,12 +141,17 @@ impl Framework {
         for plugin in &self.points.post_filters {
             match plugin.post_filter(&attempt) {
                 Remedy::None(words) => remedies.push(words),
+                Remedy::Lost(words) => {
+                    rejection.withdraws = true;
+                    remedies.push(words);
+                }
                 Remedy::Stop(words) => {
                     remedies.push(words);
                     break;
                 }
                 Remedy::Nominate(nomination) => {
                     rejection.nomination = Some(nomination);
+                    rejection.withdraws = false;
                     remedies.clear();
                     break;
                 }
@@ -181,8 +186,7 @@ impl Framework {
 
 /// The node that the pod was promised room on.
 fn promised<'a>(pod: &PodInfo, snapshot: &'a Snapshot) -> Option<&'a NodeInfo> {
-    let name = pod.pod.status.as_ref()?.nominated_node_name.as_deref()?;
-    snapshot.node(name).map(|node| &**node)
+    snapshot.node(pod.nominated_node()?).map(|node| &**node)
 }
 
 impl Prepared<'_> {

@@ -154,8 +154,10 @@ impl FailedAttempt<'_> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Remedy {
-    /// Nothing; in words.
+    /// Nothing for now; in words.
     None(String),
+    /// Nothing, and what was promised to the pod earlier is lost; in words.
+    Lost(String),
     /// Nothing, and those after it are not asked; in words.
     Stop(String),
     /// Room on a node, once some pods have left it.

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use orchestrator_core::scheduler::storage::{class_name, volume_name};
 use orchestrator_core::scheduler::{ClusterEvent, NodeInfo, PodInfo, Storage};
 
-use super::pod_claims::claims;
+use super::pod_claims::{claims, uses};
 use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Refusal};
 
 const REASON: &str = "node(s) exceed max volume count";
@@ -53,9 +53,8 @@ impl FilterPlugin for NodeVolumeLimits {
                 claims(pod).next().and(claims(gone).next()).is_some()
             }
             ClusterEvent::NodeAdded { .. } => true,
-            ClusterEvent::Other { kind } => {
-                matches!(*kind, "CSINode" | "PersistentVolumeClaim" | "VolumeAttachment")
-            }
+            ClusterEvent::Storage { kind: "PersistentVolumeClaim", key } => uses(pod, key),
+            ClusterEvent::Storage { kind, .. } => matches!(*kind, "CSINode" | "VolumeAttachment"),
             _ => false,
         }
     }

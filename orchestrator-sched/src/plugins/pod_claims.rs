@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, PodSpec, Volume};
+use orchestrator_core::ObjectKey;
 use orchestrator_core::scheduler::{PodInfo, Storage};
 
 /// Set on a claim once its binding is complete.
@@ -72,6 +73,11 @@ pub(super) fn claims<'a>(pod: &'a PodInfo) -> impl Iterator<Item = ClaimRef<'a>>
         let name = format!("{}-{}", pod.key.name, volume.name);
         Some(ClaimRef { name, ephemeral: true, pod })
     })
+}
+
+/// Whether one of the pod's volumes is the claim `key`.
+pub(super) fn uses(pod: &PodInfo, key: &ObjectKey) -> bool {
+    pod.key.namespace == key.namespace && claims(pod).any(|claim| claim.name == *key.name)
 }
 
 /// The volumes of `pod`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Volume;
 use orchestrator_core::scheduler::{ClusterEvent, NodeInfo, PodInfo, Snapshot};
 
-use super::pod_claims::{claims, volumes};
+use super::pod_claims::{claims, uses, volumes};
 use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Refusal};
 
 const REASON_DISK: &str = "node(s) had no available disk";
@@ -62,7 +62,7 @@ impl FilterPlugin for VolumeRestrictions {
                     || volumes(pod).any(|ours| volumes(gone).any(|theirs| conflict(ours, theirs)))
             }
             ClusterEvent::NodeAdded { .. } => true,
-            ClusterEvent::Other { kind } => *kind == "PersistentVolumeClaim",
+            ClusterEvent::Storage { kind: "PersistentVolumeClaim", key } => uses(pod, key),
             _ => false,
         }
     }

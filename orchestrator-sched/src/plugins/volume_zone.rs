@@ -6,7 +6,7 @@ use std::sync::Arc;
 use orchestrator_core::scheduler::storage::{class_name, volume_name};
 use orchestrator_core::scheduler::{ClusterEvent, NodeInfo, PodInfo, Storage};
 
-use super::pod_claims::claims;
+use super::pod_claims::{claims, uses};
 use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Refusal};
 
 const REASON: &str = "node(s) had no available volume zone";
@@ -49,11 +49,12 @@ impl FilterPlugin for VolumeZone {
         }
     }
 
-    fn helped_by(&self, _: &PodInfo, event: &ClusterEvent<'_>) -> bool {
+    fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {
         match event {
             ClusterEvent::NodeAdded { .. } | ClusterEvent::NodeChanged { .. } => true,
-            ClusterEvent::Other { kind } => {
-                matches!(*kind, "PersistentVolumeClaim" | "PersistentVolume" | "StorageClass")
+            ClusterEvent::Storage { kind: "PersistentVolumeClaim", key } => uses(pod, key),
+            ClusterEvent::Storage { kind, .. } => {
+                matches!(*kind, "PersistentVolume" | "StorageClass")
             }
             _ => false,
         }

@@ -73,9 +73,13 @@ impl Effects {
         let text = rejection.to_string();
         debug!(pod = %pod.key, reason = text, "pod unschedulable");
         self.recorder.warning(&*pod.pod, "FailedScheduling", text.clone());
-        let node = rejection.nomination.as_ref().map(|nomination| &*nomination.node);
+        let nominated = match &rejection.nomination {
+            Some(nomination) => Some(json!(&*nomination.node)),
+            None if rejection.withdraws && pod.nominated_node().is_some() => Some(Value::Null),
+            None => None,
+        };
         let _slot = self.slots.acquire().await.expect("nobody closes the slots");
-        self.set_condition(&pod, UNSCHEDULABLE, &text, node).await;
+        self.set_condition(&pod, UNSCHEDULABLE, &text, nominated).await;
         if let Some(nomination) = &rejection.nomination {
             self.evict(&pod, nomination).await;
         }
@@ -90,16 +94,23 @@ impl Effects {
         Done::Written
     }
 
-    async fn set_condition(&self, pod: &PodInfo, reason: &str, text: &str, node: Option<&str>) {
-        if has_condition(&pod.pod, reason, text) && node.is_none() {
+    /// Writes why the pod has no node, and where it was promised room, null for nowhere any more.
+    async fn set_condition(
+        &self,
+        pod: &PodInfo,
+        reason: &str,
+        text: &str,
+        nominated: Option<Value>,
+    ) {
+        if has_condition(&pod.pod, reason, text) && nominated.is_none() {
             return;
         }
         let mut status = json!({"conditions": [{
             "type": "PodScheduled", "status": "False", "reason": reason, "message": text,
             "lastProbeTime": null, "lastTransitionTime": self.transition(&pod.pod),
         }]});
-        if let Some(node) = node {
-            status["nominatedNodeName"] = json!(node);
+        if let Some(nominated) = nominated {
+            status["nominatedNodeName"] = nominated;
         }
         self.patch_status(pod, status).await;
     }

@@ -74,7 +74,7 @@ impl Sources {
             Subject::Node => return engine.set_node(&key.name, self.nodes.get(key), now),
             Subject::Storage(about) => {
                 let change = |storage: &mut Storage| self.storage.apply(storage, about, key);
-                return engine.change_storage(about.kind(), change, now);
+                return engine.change_storage(about.kind(), key, change, now);
             }
             Subject::Pod => return engine.set_pod(key, self.pods.get(key), now),
             Subject::Namespace => {

@@ -1,14 +1,12 @@
-//! Reading what was recorded from a real kube-scheduler.
+//! Decisions recorded from a real kube-scheduler: all of them agree.
 
-use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use orchestrator_sched::Configuration;
+use orchestrator_sched::recorded::Recordings;
 
 /// Where the recordings are; `None`, said aloud, where they are missing.
-pub fn folder() -> Option<PathBuf> {
+fn folder() -> Option<PathBuf> {
     let named = std::env::var_os("SCHED_CASES").map(PathBuf::from);
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/sched-cases");
     let found = named.or(Some(beside)).filter(|folder| folder.join("queue.jsonl").exists());
@@ -18,26 +16,28 @@ pub fn folder() -> Option<PathBuf> {
     found
 }
 
-/// The cases of a topic; large topics are compressed.
-pub fn cases(folder: &Path, topic: &str) -> Vec<Value> {
-    let plain = folder.join(format!("{topic}.jsonl"));
-    let text = if plain.exists() {
-        fs::read_to_string(plain).unwrap()
-    } else {
-        let file = fs::File::open(folder.join(format!("{topic}.jsonl.gz"))).unwrap();
-        let mut text = String::new();
-        flate2::read::GzDecoder::new(file).read_to_string(&mut text).unwrap();
-        text
-    };
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// The items of a list that may be missing.
-pub fn list(wire: &Value) -> impl Iterator<Item = &Value> {
-    wire.as_array().into_iter().flatten()
-}
-
-/// A typed object.
-pub fn read<T: DeserializeOwned>(wire: &Value) -> T {
-    serde_json::from_value(wire.clone()).unwrap()
+#[test]
+fn decisions_agree_with_the_recorded_ones() {
+    let Some(folder) = folder() else { return };
+    let configuration = Configuration::read(&folder.join("scheduler-config.json")).unwrap();
+    let recordings = Recordings::new(&configuration);
+    let mut files: Vec<_> =
+        std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
+    files.retain(|path| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.ends_with(".jsonl") || name.ends_with(".jsonl.gz")
+    });
+    files.sort();
+    assert!(files.len() > 15, "{files:?}");
+    let mut failures = Vec::new();
+    for path in files {
+        let report = recordings.check(&path).unwrap();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        eprintln!("{name}: {} agree, {} do not", report.passed, report.failures.len());
+        assert!(report.passed > 0, "{name}");
+        let told =
+            report.failures.into_iter().map(|f| format!("{name}:{} {}: {}", f.line, f.id, f.why));
+        failures.extend(told);
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

@@ -64,7 +64,7 @@ impl PostFilterPlugin for DefaultPreemption {
         }
         match choose(candidates) {
             Some(Candidate { node, victims, .. }) => Remedy::Nominate(Nomination { node, victims }),
-            None => Remedy::None(in_words(nodes.len(), reasons)),
+            None => Remedy::Lost(in_words(nodes.len(), reasons)),
         }
     }
 }

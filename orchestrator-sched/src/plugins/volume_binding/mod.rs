@@ -14,7 +14,7 @@ use orchestrator_client::Client;
 use orchestrator_core::scheduler::storage::class_name;
 use orchestrator_core::scheduler::{ClusterEvent, NodeInfo, PodInfo, Storage};
 
-use super::pod_claims::{claims, is_bound};
+use super::pod_claims::{claims, is_bound, uses};
 use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, PreBindPlugin, Refusal};
 use crate::matching::RequiredNodes;
 use capacity::Refused;
@@ -100,14 +100,14 @@ impl FilterPlugin for VolumeBinding {
         }
     }
 
-    fn helped_by(&self, _: &PodInfo, event: &ClusterEvent<'_>) -> bool {
+    fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {
         match event {
             ClusterEvent::NodeAdded { .. } => true,
             ClusterEvent::NodeChanged { old, new } => old.labels() != new.labels(),
-            ClusterEvent::Other { kind } => matches!(
+            ClusterEvent::Storage { kind: "PersistentVolumeClaim", key } => uses(pod, key),
+            ClusterEvent::Storage { kind, .. } => matches!(
                 *kind,
                 "PersistentVolume"
-                    | "PersistentVolumeClaim"
                     | "StorageClass"
                     | "CSINode"
                     | "CSIDriver"

@@ -5,6 +5,8 @@
 //! engine passes is `orchestrator_testkit::store`. What an operator asks of an engine beyond that
 //! is [`Operator`].
 
+#[cfg(feature = "durable")]
+pub mod checkpoint;
 pub mod compactor;
 pub mod copy;
 #[cfg(feature = "durable")]
@@ -13,8 +15,9 @@ pub mod disk;
 pub mod etcd;
 #[cfg(feature = "etcd")]
 pub mod face;
-mod hub;
 #[cfg(feature = "durable")]
+pub mod durable;
+mod hub;
 pub mod image;
 pub mod memory;
 pub mod mvcc;
@@ -29,9 +32,12 @@ mod replica;
 pub mod sim;
 #[cfg(feature = "durable")]
 pub mod wal;
-#[cfg(feature = "durable")]
 pub mod wire;
 
+#[cfg(feature = "durable")]
+pub use durable::DurableStore;
 pub use memory::MemoryStore;
 pub use mvcc::Limits;
 pub use operator::Operator;
+#[cfg(feature = "raft")]
+pub use raft::RaftStore;

@@ -190,6 +190,13 @@ impl RaftStateMachine<Types> for Machine {
         Ok(())
     }
 
+    async fn try_create_snapshot_builder(&mut self, force: bool) -> Option<Builder> {
+        let bytes = self.copy.since_image.load(Ordering::Relaxed);
+        let data = self.copy.replica.read(|mvcc| mvcc.status("").bytes);
+        let due = force || self.snapshots.is_due(self.copy.applied(), bytes, data);
+        if due { Some(self.get_snapshot_builder().await) } else { None }
+    }
+
     async fn get_snapshot_builder(&mut self) -> Builder {
         self.copy.since_image.store(0, Ordering::Relaxed);
         let mvcc = self.copy.replica.read(crate::mvcc::Mvcc::fork);

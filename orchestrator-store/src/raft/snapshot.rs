@@ -11,6 +11,7 @@ use openraft::storage::{RaftSnapshotBuilder, Snapshot};
 use orchestrator_core::Env;
 use parking_lot::Mutex;
 
+use super::builder::Images;
 use super::state::State;
 use super::types::{Node, SnapshotMeta, Types};
 use crate::disk::{Disk, DiskFile};
@@ -66,6 +67,7 @@ pub(super) struct Snapshots {
     env: Env,
     disk: Arc<dyn Disk>,
     planted: Planted,
+    due: Images,
     current: Arc<Mutex<Option<(SnapshotMeta, Image)>>>,
     /// The image that is being received.
     incoming: Mutex<Option<Incoming>>,
@@ -92,6 +94,7 @@ impl Snapshots {
         env: &Env,
         disk: Arc<dyn Disk>,
         planted: Planted,
+        due: Images,
     ) -> io::Result<(Self, Option<(Mvcc, State)>)> {
         let on = Arc::clone(&disk);
         let open = move || {
@@ -113,6 +116,7 @@ impl Snapshots {
             env: env.clone(),
             disk,
             planted,
+            due,
             current: Arc::new(Mutex::new(current)),
             incoming: Mutex::new(None),
         };
@@ -122,6 +126,15 @@ impl Snapshots {
     /// The newest image.
     pub(super) fn current(&self) -> Option<(SnapshotMeta, Image)> {
         self.current.lock().clone()
+    }
+
+    /// Whether an image is due where `next` entries have been applied, `bytes` of them since the
+    /// last image, and there are `data` bytes of data.
+    pub(super) fn is_due(&self, next: u64, bytes: u64, data: u64) -> bool {
+        let current = self.current.lock();
+        let last = current.as_ref().and_then(|(meta, _)| meta.last_log_id);
+        let since = next - last.map_or(0, |last| last.index() + 1).min(next);
+        since >= self.due.entries || bytes >= self.due.bytes.max(data / 2)
     }
 
     /// How many bytes the newest image has.

@@ -1,4 +1,10 @@
 //! The engines against the suite that every store must pass.
 
+#[cfg(feature = "etcd")]
+mod face;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod memory;
 mod parallel;
+#[cfg(feature = "raft")]
+mod raft;

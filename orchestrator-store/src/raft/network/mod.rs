@@ -6,6 +6,12 @@
 //! what makes the outcome of a forwarded write unknown. Every effect of a doubled or late call is
 //! harmless, for Raft is built that way and forwarded writes carry a number that counts once.
 
+mod link;
+mod local;
+
+pub(super) use link::{Factory, Links, peer};
+pub use local::LocalNetwork;
+
 use std::any::Any;
 use std::fmt;
 use std::io;
@@ -17,8 +23,9 @@ use orchestrator_core::BoxError;
 
 use crate::operator::MemberId;
 
-/// The longest body of a call; the engine splits what is longer.
-pub const MAX_CALL_BYTES: usize = 8 << 20;
+/// The longest body of a call: the longest command, and what is said around it. Nearly all calls
+/// are far shorter.
+pub const MAX_CALL_BYTES: usize = 64 << 20;
 
 /// One member's way to the others: its own ear, and calls to theirs.
 ///

@@ -1,0 +1,44 @@
+//! The Raft engine: the suite, and what becomes of members that stop, lag, come and go.
+
+mod cluster;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cluster::{Cluster, Whole, small};
+use orchestrator_core::store::{KeyRange, Put, Range, Revision};
+use orchestrator_core::{Env, Store, StoreExt, Value};
+use orchestrator_testkit::store;
+
+#[tokio::test(start_paused = true)]
+async fn three_members_conform_as_one_store() {
+    store::conforms(|| Whole::new(3, 7)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_member_conforms() {
+    store::conforms(|| Whole::new(1, 7)).await;
+}
+
+async fn put(store: &dyn Store, key: &str) {
+    let value = Value::from_bytes(key.as_bytes().to_vec());
+    store
+        .txn(orchestrator_core::store::Txn {
+            then: vec![orchestrator_core::store::Op::Put(Put::new(key, value))],
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_to_any_member_is_read_from_any_other() {
+    let cluster = Cluster::new(Env::simulated(1), 3, small).await;
+    for id in 1..=3 {
+        put(&**cluster.member(id), &format!("k{id}")).await;
+        for reader in 1..=3 {
+            let found = cluster.member(reader).count(KeyRange::prefix("k")).await.unwrap();
+            assert_eq!(found, id, "written to {id}, read from {reader}");
+        }
+    }
+}

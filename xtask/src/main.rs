@@ -15,6 +15,8 @@ cargo xtask <command>
   check   everything: formatting, lints, tidy, tests, doc tests, docs, features, examples
   quick   the part of `check` that compiles least: formatting, tidy and tests
   tidy    layering of the crates, sizes of files, headers of modules
+  simulate [--engine durable|raft] [--seeds N] [--from S] [--replay SEED]
+          plays seeds of simulated disasters on a store engine
   fuzz    whatever reads bytes from outside, on inputs that a seed decides; `fuzz --help`
 
 `check --list` names the steps; `check STEP...` runs only those.";
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         }
         ["check", only @ ..] => check::run(&root(), only),
         ["quick"] => check::run(&root(), &["fmt", "tidy", "test"]),
+        ["simulate", arguments @ ..] => simulate::run(&root(), arguments),
         ["tidy"] => tidy::run(&root()),
         ["fuzz", options @ ..] => fuzz::run(&root(), options),
         [] | ["help" | "--help" | "-h"] => {

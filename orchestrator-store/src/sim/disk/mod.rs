@@ -16,6 +16,7 @@ use std::io;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use crate::disk::{Disk, DiskFile};
 use state::State;
@@ -24,6 +25,16 @@ use state::State;
 #[derive(Clone, Debug)]
 pub struct SimDisk {
     state: Arc<Mutex<State>>,
+    events: Arc<Events>,
+    /// The only life in which this clone can be used as a [`Disk`].
+    life: Option<u64>,
+}
+
+/// Wakes those who wait for something to go wrong.
+#[derive(Debug, Default)]
+struct Events {
+    crashed: Notify,
+    failed: Notify,
 }
 
 /// What comes next to go wrong on a [`SimDisk`].
@@ -43,12 +54,21 @@ pub enum DiskFault {
     Room(Option<u64>),
     /// One bit of what was safe for at least this many syncs changes now, where there is any.
     Flip(u64),
+    /// What was planned and has not happened is called off, the limit of room aside.
+    None,
 }
 
 impl SimDisk {
     /// An empty disk whose fates follow from `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { state: Arc::new(Mutex::new(State::new(seed))) }
+        let state = Arc::new(Mutex::new(State::new(seed)));
+        Self { state, events: Arc::default(), life: None }
+    }
+
+    /// The same disk for a process that starts now: useless after the next crash or kill.
+    #[must_use]
+    pub fn attach(&self) -> Self {
+        Self { life: Some(self.state.lock().life()), ..self.clone() }
     }
 
     /// Plans a fault; true unless it found nothing to do.
@@ -61,14 +81,48 @@ impl SimDisk {
         self.state.lock().calls()
     }
 
+    /// How many calls failed as planned, or for want of room.
+    pub fn failures(&self) -> u64 {
+        self.state.lock().failures()
+    }
+
+    /// How many bytes the files take.
+    pub fn used(&self) -> u64 {
+        self.state.lock().used()
+    }
+
     /// Power fails now.
     pub fn crash(&self) {
         self.state.lock().crash();
+        self.events.crashed.notify_waiters();
     }
 
     /// Whether power has failed.
     pub fn is_crashed(&self) -> bool {
         self.state.lock().is_crashed()
+    }
+
+    /// Waits until power fails; returns at once where it has failed.
+    pub async fn crashed(&self) {
+        let crashed = self.events.crashed.notified();
+        let mut crashed = std::pin::pin!(crashed);
+        crashed.as_mut().enable();
+        if !self.is_crashed() {
+            crashed.await;
+        }
+    }
+
+    /// Waits until there are more than `failures` failures.
+    pub async fn failed(&self, failures: u64) {
+        loop {
+            let failed = self.events.failed.notified();
+            let mut failed = std::pin::pin!(failed);
+            failed.as_mut().enable();
+            if self.failures() > failures {
+                return;
+            }
+            failed.await;
+        }
     }
 
     /// The process that uses the disk is killed: its files and its lock are let go.
@@ -90,62 +144,80 @@ impl SimDisk {
     pub fn digest(&self) -> u64 {
         self.state.lock().digest()
     }
+
+    /// Makes a call, and tells those who wait what went wrong in it.
+    fn call<T>(&self, call: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+        let mut state = self.state.lock();
+        if self.life.is_some_and(|life| life != state.life()) {
+            return Err(io::Error::other("the process that used the disk has ended"));
+        }
+        let failures = state.failures();
+        let done = call(&mut state);
+        let (crashed, failed) = (state.is_crashed(), state.failures() > failures);
+        drop(state);
+        if crashed {
+            self.events.crashed.notify_waiters();
+        }
+        if failed {
+            self.events.failed.notify_waiters();
+        }
+        done
+    }
 }
 
 impl Disk for SimDisk {
     fn open(&self, name: &str, create: bool) -> io::Result<Box<dyn DiskFile>> {
-        let (file, life) = self.state.lock().open(name, create)?;
-        Ok(Box::new(SimFile { state: Arc::clone(&self.state), file, life }))
+        let handle = self.call(|state| state.open(name, create))?;
+        Ok(Box::new(SimFile { disk: self.clone(), handle }))
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
-        self.state.lock().list()
+        self.call(State::list)
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.state.lock().rename(from, to)
+        self.call(|state| state.rename(from, to))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        self.state.lock().remove(name)
+        self.call(|state| state.remove(name))
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        self.state.lock().sync_dir()
+        self.call(State::sync_dir)
     }
 
     fn lock(&self) -> io::Result<Box<dyn Send + Sync>> {
-        let life = self.state.lock().take_lock()?;
+        let life = self.call(State::take_lock)?;
         Ok(Box::new(Lock { state: Arc::clone(&self.state), life }))
     }
 }
 
 /// An open file of one life of the disk; after a crash or a kill it only fails.
 struct SimFile {
-    state: Arc<Mutex<State>>,
-    file: folder::FileId,
-    life: u64,
+    disk: SimDisk,
+    handle: state::Handle,
 }
 
 impl DiskFile for SimFile {
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        self.state.lock().read((self.file, self.life), offset, into)
+        self.disk.call(|state| state.read(self.handle, offset, into))
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.state.lock().write((self.file, self.life), offset, bytes)
+        self.disk.call(|state| state.write(self.handle, offset, bytes))
     }
 
     fn set_len(&self, len: u64, reserve: bool) -> io::Result<()> {
-        self.state.lock().set_len((self.file, self.life), len, reserve)
+        self.disk.call(|state| state.set_len(self.handle, len, reserve))
     }
 
     fn len(&self) -> io::Result<u64> {
-        self.state.lock().len((self.file, self.life))
+        self.disk.call(|state| state.len(self.handle))
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.state.lock().sync((self.file, self.life))
+        self.disk.call(|state| state.sync(self.handle))
     }
 }
 

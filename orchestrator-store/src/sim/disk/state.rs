@@ -25,6 +25,7 @@ pub(super) struct State {
     crashing: bool,
     locked: bool,
     calls: u64,
+    failures: u64,
     due: Due,
     room: Option<u64>,
     digest: Digest,
@@ -74,6 +75,7 @@ impl State {
             crashing: false,
             locked: false,
             calls: 0,
+            failures: 0,
             due: Due::default(),
             room: None,
             digest: Digest::default(),
@@ -88,12 +90,21 @@ impl State {
             DiskFault::FailWrite(calls) => self.due.write.start(calls),
             DiskFault::Room(room) => self.room = room,
             DiskFault::Flip(syncs) => return self.flip(syncs),
+            DiskFault::None => self.due = Due::default(),
         }
         true
     }
 
     pub(super) fn calls(&self) -> u64 {
         self.calls
+    }
+
+    pub(super) fn life(&self) -> u64 {
+        self.life
+    }
+
+    pub(super) fn failures(&self) -> u64 {
+        self.failures
     }
 
     pub(super) fn digest(&self) -> u64 {
@@ -198,7 +209,7 @@ impl State {
     ) -> io::Result<usize> {
         self.call("read", offset, |state| {
             if state.due.read.count() {
-                return Err(io::Error::other("simulated failure of a read"));
+                return Err(state.fail(io::Error::other("simulated failure of a read")));
             }
             Ok(state.file(handle)?.read(place(offset)?, into))
         })
@@ -209,12 +220,12 @@ impl State {
         self.call("write", offset, |state| {
             let offset = place(offset)?;
             if !state.fits(handle, (offset + bytes.len()) as u64)? {
-                return Err(io::ErrorKind::StorageFull.into());
+                return Err(state.fail(io::ErrorKind::StorageFull.into()));
             }
             if state.due.write.count() {
                 let written = state.random.usize(..=bytes.len());
                 state.file(handle)?.write(offset, &bytes[..written]);
-                return Err(io::Error::other("simulated failure of a write"));
+                return Err(state.fail(io::Error::other("simulated failure of a write")));
             }
             state.file(handle)?.write(offset, bytes);
             Ok(())
@@ -224,7 +235,7 @@ impl State {
     pub(super) fn set_len(&mut self, handle: Handle, len: u64, reserve: bool) -> io::Result<()> {
         self.call("set_len", len, |state| {
             if reserve && !state.fits(handle, len)? {
-                return Err(io::ErrorKind::StorageFull.into());
+                return Err(state.fail(io::ErrorKind::StorageFull.into()));
             }
             let file = state.file(handle)?;
             file.set_len(place(len)?);
@@ -243,7 +254,7 @@ impl State {
             if state.due.sync.count() {
                 let file = live(&mut state.files, state.life, handle)?;
                 file.fail_sync(|| state.random.bool());
-                return Err(io::Error::other("simulated failure of a sync"));
+                return Err(state.fail(io::Error::other("simulated failure of a sync")));
             }
             if state.crashing {
                 return Ok(());
@@ -283,10 +294,19 @@ impl State {
     fn fits(&mut self, handle: Handle, len: u64) -> io::Result<bool> {
         let more = len.saturating_sub(self.file(handle)?.allocated);
         let Some(room) = self.room else { return Ok(true) };
-        let seen = |file: &FileId| self.folder.names.values().any(|named| named == file);
-        let used = self.files.iter().filter(|(file, _)| seen(file));
-        let used: u64 = used.map(|(_, inode)| inode.allocated).sum();
-        Ok(more == 0 || used + more <= room)
+        Ok(more == 0 || self.used() + more <= room)
+    }
+
+    /// The bytes of all files that have a name.
+    pub(super) fn used(&self) -> u64 {
+        let named = self.folder.names.values().filter_map(|file| self.files.get(file));
+        named.map(|inode| inode.allocated).sum()
+    }
+
+    /// Counts a failure.
+    fn fail(&mut self, error: io::Error) -> io::Error {
+        self.failures += 1;
+        error
     }
 
     fn flip(&mut self, syncs: u64) -> bool {

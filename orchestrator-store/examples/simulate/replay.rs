@@ -1,0 +1,50 @@
+//! Plays one seed, cuts it smaller if it fails, and shows it.
+
+use orchestrator_store::sim::plan::shrink;
+use orchestrator_store::sim::{Outcome, Plan};
+
+use crate::options::Options;
+
+/// How many runs cutting smaller may take.
+const TRIES: usize = 1500;
+
+/// How many lines of the trace are shown.
+const LINES: usize = 150;
+
+/// Plays `seed`; true if it breaks no rule.
+pub fn run(options: &Options, seed: u64) -> bool {
+    let plan = options.subject.plan(seed);
+    let (outcome, again) = (options.subject.play(seed), options.subject.play(seed));
+    println!("seed {seed}: digest {:016x}, {} calls", outcome.digest, outcome.calls.0);
+    if outcome.digest != again.digest {
+        println!("the same seed gave two traces: {:016x} the second time", again.digest);
+        return false;
+    }
+    if outcome.violations.is_empty() {
+        show(&plan, &options.subject.play_plan(&plan, true));
+        return true;
+    }
+    // What is cut away must not be what broke the rule: the same rule has to stay broken.
+    let rule = outcome.violations[0].rule;
+    let small = shrink(&plan, TRIES, |plan| {
+        options.subject.play_plan(plan, false).violations.iter().any(|broken| broken.rule == rule)
+    });
+    show(&small, &options.subject.play_plan(&small, true));
+    false
+}
+
+fn show(plan: &Plan, outcome: &Outcome) {
+    println!("{} members", plan.places);
+    for (at, fault) in &plan.faults {
+        println!("  {:>6} ms  {fault:?}", at.as_millis());
+    }
+    for (client, steps) in plan.clients.iter().enumerate().filter(|(_, steps)| steps.len() <= 12) {
+        for step in steps {
+            println!("  client {client} at {}: {:?}", step.place, step.action);
+        }
+    }
+    let left_out = outcome.trace.len().saturating_sub(LINES);
+    println!("the trace{}:", if left_out > 0 { ", its end" } else { "" });
+    outcome.trace[left_out..].iter().for_each(|line| println!("  {line}"));
+    outcome.violations.iter().for_each(|broken| println!("broken: {broken}"));
+}

@@ -1,0 +1,323 @@
+//! A network in memory that delays, loses, doubles, reorders and cuts.
+//!
+//! A call is two messages, there and back, each with a fate of its own drawn from the seed. What
+//! arrives is handled in the caller's task; what comes twice, the second time in a task of the
+//! network. A member that is unplugged neither speaks nor hears until it serves again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use fastrand::Rng;
+use orchestrator_core::Env;
+use orchestrator_core::env::Tasks;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::plan::Weather;
+use crate::raft::network::{Call, CallError, Inbox, Peer, Serving, Transport};
+
+/// How long a caller waits in vain for a message that was lost.
+const VAIN: Duration = Duration::from_millis(400);
+
+/// How much later than the first a doubled message comes, at the most.
+const DOUBLE_LATE_MS: u64 = 200;
+
+/// A simulated network; clones are the same network.
+#[derive(Clone)]
+pub struct Network {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    env: Env,
+    state: Mutex<State>,
+    /// Wakes those who wait for a pause to end, or for a member to be unplugged.
+    changed: Notify,
+}
+
+struct State {
+    random: Rng,
+    weather: Weather,
+    ears: BTreeMap<usize, Ear>,
+    /// How often each place was unplugged: a port of before is dead.
+    lives: BTreeMap<usize, u64>,
+    cuts: BTreeMap<u64, BTreeSet<(usize, usize)>>,
+    last_cut: u64,
+    paused: BTreeSet<usize>,
+    doubles: Tasks,
+}
+
+#[derive(Clone)]
+struct Ear {
+    inbox: Arc<dyn Inbox>,
+    life: u64,
+}
+
+/// A cut that can be mended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut(u64);
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network").finish_non_exhaustive()
+    }
+}
+
+/// What becomes of a message.
+enum Fate {
+    Arrives(Duration),
+    Lost,
+}
+
+impl Network {
+    /// A network without members, whose fates follow from `seed`.
+    pub fn new(env: Env, seed: u64) -> Self {
+        let state = State {
+            random: Rng::with_seed(seed ^ 0x6e65_7477_6f72_6b00),
+            weather: Weather::default(),
+            ears: BTreeMap::new(),
+            lives: BTreeMap::new(),
+            cuts: BTreeMap::new(),
+            last_cut: 0,
+            paused: BTreeSet::new(),
+            doubles: Tasks::new(),
+        };
+        let inner = Inner { env, state: Mutex::new(state), changed: Notify::new() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The way of the member at `place` to the others, until it is unplugged.
+    pub fn port(&self, place: usize) -> Port {
+        let life = self.inner.state.lock().life(place);
+        Port { network: self.clone(), place, life }
+    }
+
+    /// The address of the member at `place`.
+    pub fn address(place: usize) -> String {
+        format!("place-{place}")
+    }
+
+    /// Ends the ports of the member at `place`, and what it is handling.
+    pub fn unplug(&self, place: usize) {
+        let mut state = self.inner.state.lock();
+        *state.lives.entry(place).or_default() += 1;
+        let ear = state.ears.remove(&place);
+        drop(state);
+        drop(ear);
+        self.inner.changed.notify_waiters();
+    }
+
+    /// Cuts the members of `side` off from all others.
+    pub fn partition(&self, side: &[usize]) -> Cut {
+        let mut state = self.inner.state.lock();
+        let others: Vec<usize> =
+            state.lives.keys().copied().filter(|place| !side.contains(place)).collect();
+        let pairs = side
+            .iter()
+            .flat_map(|one| others.iter().flat_map(move |other| [(*one, *other), (*other, *one)]));
+        let pairs = pairs.collect();
+        state.cut(pairs)
+    }
+
+    /// Lets nothing pass from one member to another.
+    pub fn cut(&self, from: usize, to: usize) -> Cut {
+        self.inner.state.lock().cut(BTreeSet::from([(from, to)]))
+    }
+
+    /// Ends a cut.
+    pub fn mend(&self, cut: Cut) {
+        self.inner.state.lock().cuts.remove(&cut.0);
+    }
+
+    /// Changes what becomes of messages.
+    pub fn set_weather(&self, weather: Weather) {
+        self.inner.state.lock().weather = weather;
+    }
+
+    /// Holds back all messages to and from the member at `place`.
+    pub fn pause(&self, place: usize) {
+        self.inner.state.lock().paused.insert(place);
+    }
+
+    /// Lets the held messages go on.
+    pub fn resume(&self, place: usize) {
+        self.inner.state.lock().paused.remove(&place);
+        self.inner.changed.notify_waiters();
+    }
+
+    /// Ends all that is wrong with the network.
+    pub fn heal(&self) {
+        let mut state = self.inner.state.lock();
+        state.cuts.clear();
+        state.paused.clear();
+        state.weather = Weather::default();
+        drop(state);
+        self.inner.changed.notify_waiters();
+    }
+
+    /// Carries one message; false where it is lost.
+    async fn carry(&self, from: usize, to: usize) -> bool {
+        let fate = self.inner.state.lock().fate(from, to);
+        let Fate::Arrives(delay) = fate else { return false };
+        self.inner.env.sleep(delay).await;
+        loop {
+            let changed = self.inner.changed.notified();
+            let mut changed = std::pin::pin!(changed);
+            changed.as_mut().enable();
+            {
+                let state = self.inner.state.lock();
+                if !state.paused.contains(&from) && !state.paused.contains(&to) {
+                    return !state.is_cut(from, to);
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// Lets the member at `to` handle `call`, unless it is unplugged first.
+    async fn handle(&self, to: usize, call: Call) -> Result<Bytes, CallError> {
+        let ear = self.inner.state.lock().ears.get(&to).cloned();
+        let Some(ear) = ear else { return Err(CallError::Unreached("nobody listens".into())) };
+        let answer = ear.inbox.answer(call);
+        tokio::select! {
+            biased;
+            () = self.unplugged(to, ear.life) => Err(CallError::Lost("it went down".into())),
+            answer = answer => answer.map_err(CallError::Refused),
+        }
+    }
+
+    async fn unplugged(&self, place: usize, life: u64) {
+        loop {
+            let changed = self.inner.changed.notified();
+            let mut changed = std::pin::pin!(changed);
+            changed.as_mut().enable();
+            if self.inner.state.lock().life(place) != life {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Has `call` come once more, later.
+    fn double(&self, from: usize, to: usize, call: Call) {
+        let network = self.clone();
+        let late = Duration::from_millis(self.inner.state.lock().random.u64(1..DOUBLE_LATE_MS));
+        let double = self.inner.env.spawn("doubled message", async move {
+            network.inner.env.sleep(late).await;
+            if network.carry(from, to).await {
+                let _ = network.handle(to, call).await;
+            }
+        });
+        self.inner.state.lock().doubles.push(double);
+    }
+
+    async fn call(&self, from: usize, to: usize, call: Call) -> Result<Bytes, CallError> {
+        if self.inner.state.lock().doubles(from, to) {
+            self.double(from, to, call.clone());
+        }
+        if !self.carry(from, to).await {
+            // Some systems tell at once that nobody is there, others let one wait.
+            let told = self.inner.state.lock().random.bool();
+            if told {
+                return Err(CallError::Unreached("no way there".into()));
+            }
+            self.inner.env.sleep(VAIN).await;
+            return Err(CallError::Lost("no answer".into()));
+        }
+        let answer = self.handle(to, call).await;
+        if !self.carry(to, from).await {
+            self.inner.env.sleep(VAIN).await;
+            return Err(CallError::Lost("no answer".into()));
+        }
+        answer
+    }
+}
+
+impl State {
+    fn life(&mut self, place: usize) -> u64 {
+        *self.lives.entry(place).or_default()
+    }
+
+    fn cut(&mut self, pairs: BTreeSet<(usize, usize)>) -> Cut {
+        self.last_cut += 1;
+        self.cuts.insert(self.last_cut, pairs);
+        Cut(self.last_cut)
+    }
+
+    fn is_cut(&self, from: usize, to: usize) -> bool {
+        self.cuts.values().any(|pairs| pairs.contains(&(from, to)))
+    }
+
+    fn fate(&mut self, from: usize, to: usize) -> Fate {
+        let Weather { loss_permille, least, most, .. } = self.weather;
+        if self.is_cut(from, to) || self.random.u32(..1000) < loss_permille {
+            return Fate::Lost;
+        }
+        Fate::Arrives(least + (most - least).mul_f64(self.random.f64()))
+    }
+
+    fn doubles(&mut self, from: usize, to: usize) -> bool {
+        let permille = self.weather.double_permille;
+        permille > 0 && !self.is_cut(from, to) && self.random.u32(..1000) < permille
+    }
+}
+
+/// The way of one member to the others, for one life.
+#[derive(Clone, Debug)]
+pub struct Port {
+    network: Network,
+    place: usize,
+    life: u64,
+}
+
+#[async_trait]
+impl Transport for Port {
+    async fn serve(&self, inbox: Arc<dyn Inbox>) -> io::Result<Serving> {
+        let mut state = self.network.inner.state.lock();
+        if state.life(self.place) != self.life {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        state.ears.insert(self.place, Ear { inbox, life: self.life });
+        let held = Unplug { network: self.network.clone(), place: self.place, life: self.life };
+        Ok(Serving::new(Network::address(self.place), held))
+    }
+
+    async fn call(&self, peer: &Peer, call: Call) -> Result<Bytes, CallError> {
+        let place = peer.address.strip_prefix("place-").and_then(|place| place.parse().ok());
+        let Some(to) = place else {
+            return Err(CallError::Unreached("no such address".into()));
+        };
+        if self.network.inner.state.lock().life(self.place) != self.life {
+            return Err(CallError::Unreached("unplugged".into()));
+        }
+        tokio::select! {
+            biased;
+            () = self.network.unplugged(self.place, self.life) => {
+                Err(CallError::Lost("unplugged".into()))
+            }
+            answer = self.network.call(self.place, to, call) => answer,
+        }
+    }
+}
+
+/// Takes the ear away when a member stops to serve.
+struct Unplug {
+    network: Network,
+    place: usize,
+    life: u64,
+}
+
+impl Drop for Unplug {
+    fn drop(&mut self) {
+        let mut state = self.network.inner.state.lock();
+        let ours = state.ears.get(&self.place).is_some_and(|ear| ear.life == self.life);
+        let ear = ours.then(|| state.ears.remove(&self.place));
+        drop(state);
+        drop(ear);
+    }
+}

@@ -1,0 +1,107 @@
+//! Brings the faults of a plan, each at its time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use orchestrator_core::env::Tasks;
+
+use super::Stage;
+use crate::operator::{AlarmOp, MemberChange};
+use crate::sim::disk::DiskFault;
+use crate::sim::plan::Fault;
+
+/// How long a member that a disk failed goes on before its process is ended.
+const POISONED: Duration = Duration::from_millis(100);
+
+/// Brings `faults`, which are in order.
+pub(super) async fn run(stage: Arc<Stage>, faults: Vec<(Duration, Fault)>) {
+    let mut effects = Tasks::new();
+    for (at, fault) in faults {
+        stage.env.sleep_until(stage.began + at).await;
+        stage.note(format_args!("fault {fault:?}"));
+        let effect = bring(Arc::clone(&stage), fault);
+        effects.push(stage.env.spawn("fault", effect));
+    }
+    // The effects belong to this task.
+    std::future::pending::<()>().await;
+}
+
+async fn bring(stage: Arc<Stage>, fault: Fault) {
+    let member = |place: &usize| &stage.members[*place];
+    match &fault {
+        Fault::Crash { places, down } => places.iter().for_each(|at| member(at).crash(*down)),
+        Fault::Kill { places, down } => places.iter().for_each(|at| member(at).kill(*down)),
+        Fault::CrashAtAnswer { place, answers, down } => {
+            member(place).crash_at_answer(*answers, *down);
+        }
+        Fault::Disk { place, fault, down } => disk(&stage, *place, *fault, *down).await,
+        Fault::Rot { place, down } => {
+            let member = member(place);
+            member.crash(*down);
+            member.disk.restart();
+            if member.disk.plan(DiskFault::Flip(2)) {
+                member.set_rotten();
+            }
+        }
+        Fault::Full { place, room, lasting } => full(&stage, *place, *room, *lasting).await,
+        Fault::Partition { side, lasting } => {
+            let cut = stage.network.partition(side);
+            stage.env.sleep(*lasting).await;
+            stage.network.mend(cut);
+        }
+        Fault::Cut { from, to, lasting } => {
+            let cut = stage.network.cut(*from, *to);
+            stage.env.sleep(*lasting).await;
+            stage.network.mend(cut);
+        }
+        Fault::Weather { weather, lasting } => {
+            stage.network.set_weather(*weather);
+            stage.env.sleep(*lasting).await;
+            stage.network.set_weather(Default::default());
+        }
+        Fault::Pause { place, lasting } => {
+            stage.network.pause(*place);
+            stage.env.sleep(*lasting).await;
+            stage.network.resume(*place);
+        }
+        Fault::Progress { place } => {
+            if let Some(life) = member(place).life() {
+                life.store.demand_progress();
+            }
+        }
+        Fault::Transfer { to } => transfer(&stage, *to).await,
+        Fault::Join { .. } | Fault::Leave { .. } | Fault::Replace { .. } => {}
+    }
+}
+
+async fn disk(stage: &Stage, place: usize, fault: DiskFault, down: Duration) {
+    let member = &stage.members[place];
+    member.set_down(down);
+    let failures = member.disk.failures();
+    member.disk.plan(fault);
+    if matches!(fault, DiskFault::Crash(_)) {
+        return;
+    }
+    // The process ends some time after the failure, as an operator would have it.
+    member.disk.failed(failures).await;
+    stage.env.sleep(POISONED).await;
+    member.kill(down);
+}
+
+async fn full(stage: &Stage, place: usize, room: u64, lasting: Duration) {
+    let member = &stage.members[place];
+    member.disk.plan(DiskFault::Room(Some(member.disk.used() + room)));
+    stage.env.sleep(lasting).await;
+    member.disk.plan(DiskFault::Room(None));
+    let Some(life) = member.life() else { return };
+    for alarm in life.store.alarm(AlarmOp::List).await.unwrap_or_default() {
+        let _ = life.store.alarm(AlarmOp::Clear(alarm)).await;
+    }
+}
+
+/// Asks for another leader, as an operator does: by number, of any member that answers.
+async fn transfer(stage: &Stage, to: usize) {
+    let Some(life) = stage.members[to].life() else { return };
+    let Ok(membership) = life.store.members().await else { return };
+    let _ = life.store.change_members(MemberChange::Lead(membership.this)).await;
+}

@@ -1,0 +1,124 @@
+//! After the plan: all is healed, and what must then be possible is asked for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use orchestrator_core::store::{KeyRange, Op, Put, Range, Revision, Txn};
+
+use super::Stage;
+use super::client::{Client, unique};
+use super::member::Member;
+use crate::operator::AlarmOp;
+use crate::sim::disk::DiskFault;
+use crate::sim::history::{Answer, Request};
+
+/// How long healing may take: elections, recoveries, snapshots.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long to wait between two attempts.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Heals everything, and checks that all members work, that leases end and watches arrive.
+pub(super) async fn run(stage: &Arc<Stage>, number: usize) {
+    stage.note(format_args!("finale"));
+    heal(stage).await;
+    let mut client = Client::new(Arc::clone(stage), number);
+    let mut attempt = 0;
+    for member in stage.members.iter().filter(|member| member.is_expected()) {
+        let write = |attempt| {
+            let value = unique(number, attempt, 16);
+            Request::Txn(Txn { then: vec![Op::Put(Put::new("k/last", value))], ..Txn::default() })
+        };
+        attempt = succeed(stage, &mut client, member, attempt, "write", write).await;
+        let read = |serializable| {
+            move |_| Request::Range(Range { serializable, ..Range::new(KeyRange::prefix("")) })
+        };
+        attempt = succeed(stage, &mut client, member, attempt, "read", read(false)).await;
+        attempt = succeed(stage, &mut client, member, attempt, "local read", read(true)).await;
+    }
+    leases_end(stage, &mut client).await;
+    watches_arrive(stage).await;
+}
+
+async fn heal(stage: &Arc<Stage>) {
+    stage.network.heal();
+    for member in &stage.members {
+        member.disk.plan(DiskFault::Room(None));
+        member.disk.plan(DiskFault::None);
+        member.calm();
+    }
+    stage.env.sleep(AGAIN).await;
+    for member in &stage.members {
+        let Some(life) = member.life() else { continue };
+        let Ok(alarms) = life.store.alarm(AlarmOp::List).await else { continue };
+        for alarm in alarms {
+            let _ = life.store.alarm(AlarmOp::Clear(alarm)).await;
+        }
+    }
+}
+
+/// Asks a member until it does what it is asked for; returns the number of the next attempt.
+async fn succeed(
+    stage: &Arc<Stage>,
+    client: &mut Client,
+    member: &Member,
+    first: u32,
+    what: &str,
+    request: impl Fn(u32) -> Request,
+) -> u32 {
+    let deadline = stage.at() + PATIENCE;
+    for attempt in first.. {
+        if let Some(life) = member.life()
+            && client.call(member.place, &life, request(attempt)).await
+        {
+            return attempt + 1;
+        }
+        if stage.at() > deadline {
+            let detail = format!("member {} does no {what} after healing", member.place);
+            stage.violation("progress", detail);
+            return attempt + 1;
+        }
+        stage.env.sleep(AGAIN).await;
+    }
+    first
+}
+
+/// Every lease ends, for nobody keeps it alive.
+async fn leases_end(stage: &Arc<Stage>, client: &mut Client) {
+    let Some(member) = stage.members.iter().find(|member| member.is_expected()) else { return };
+    let deadline = stage.at() + PATIENCE;
+    let leased = Range::new(KeyRange::prefix("lease/"));
+    while let Some(life) = member.life() {
+        client.call(member.place, &life, Request::Range(leased.clone())).await;
+        let last = stage.record.lock().history.calls.last().map(|call| call.answer.clone());
+        if matches!(last, Some(Answer::Range(found)) if found.count == 0) {
+            return;
+        }
+        if stage.at() > deadline {
+            stage.violation("lease late", "keys outlive their leases".to_owned());
+            return;
+        }
+        stage.env.sleep(2 * AGAIN).await;
+    }
+}
+
+/// Every auditor is given everything.
+async fn watches_arrive(stage: &Arc<Stage>) {
+    let answers = |stage: &Stage| {
+        let record = stage.record.lock();
+        record.history.calls.iter().filter_map(|call| call.answer.revision()).max()
+    };
+    let newest = answers(stage).unwrap_or(Revision::new(1));
+    let deadline = stage.at() + PATIENCE;
+    for member in stage.members.iter().filter(|member| member.is_expected()) {
+        while member.audited() <= newest {
+            if stage.at() > deadline {
+                let given = member.audited();
+                let detail = format!("member {} gave nothing from {given} on", member.place);
+                stage.violation("watch reliable", detail);
+                break;
+            }
+            stage.env.sleep(AGAIN).await;
+        }
+    }
+}

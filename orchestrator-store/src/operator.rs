@@ -11,6 +11,9 @@ use orchestrator_core::store::{Store, StoreError};
 /// The number of a member; never given out twice.
 pub type MemberId = u64;
 
+/// Why the members of an engine of one node cannot be changed.
+pub(crate) const ONE_MEMBER: &str = "the engine has one member";
+
 /// A [`Store`] that can be operated.
 ///
 /// # Contract

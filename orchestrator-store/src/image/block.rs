@@ -32,8 +32,11 @@ pub(super) fn encode(number: u64, records: impl Iterator<Item = Record>) -> Byte
     out.freeze()
 }
 
+/// The records of a block.
+pub(crate) type Records = Vec<Record>;
+
 /// The records of the block numbered `number`, after its checksum was found right.
-pub(crate) fn decode(number: u64, content: Bytes) -> Result<Vec<Record>, ImageError> {
+pub(crate) fn decode(number: u64, content: Bytes) -> Result<Records, ImageError> {
     let mut from = Reader::new(content);
     let mut records = Vec::new();
     while !from.is_empty() {
@@ -58,11 +61,6 @@ pub(crate) struct Blocks {
 impl Blocks {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.rest.extend_from_slice(bytes);
-    }
-
-    /// The number of the block that comes next.
-    pub(crate) fn number(&self) -> u64 {
-        self.next
     }
 
     /// The content of the next block, if it is there as a whole.

@@ -16,11 +16,14 @@ mod export;
 pub mod fuzzing;
 mod import;
 mod record;
+mod stream;
 #[cfg(test)]
 mod tests;
 
 pub use error::ImageError;
 pub use export::export;
 pub use import::Importer;
+pub use stream::stream;
 
-pub(crate) use block::{Blocks, decode};
+pub(crate) use block::{Blocks, Records, decode};
+pub(crate) use import::Building;

@@ -5,9 +5,11 @@
 //! no writer. [Forking](MemoryStore::fork) copies pointers too. Dropping the store ends its
 //! watches, its task and its data.
 
+mod operator;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::mvcc::{Limits, Mvcc, Snapshot};
+use crate::operator::Alarm;
 use crate::replica::{Replica, timer};
 
 /// The name in [`StoreStatus::engine`].
@@ -49,6 +52,7 @@ pub struct MemoryStore {
     /// Limits and age limit, which a fork takes over.
     options: Builder,
     timer: Mutex<Option<Task<()>>>,
+    alarms: Mutex<BTreeSet<Alarm>>,
 }
 
 /// The options of a [`MemoryStore`].
@@ -127,7 +131,7 @@ impl MemoryStore {
     fn assemble(env: Env, epoch: Instant, mvcc: Mvcc, options: Builder) -> Self {
         let has_leases = !mvcc.leases().is_empty();
         let replica = Arc::new(Replica::new(env, epoch, mvcc, options.keep_history));
-        let store = Self { replica, options, timer: Mutex::new(None) };
+        let store = Self { replica, options, timer: Mutex::new(None), alarms: Mutex::default() };
         if has_leases {
             store.ensure_timer();
         }

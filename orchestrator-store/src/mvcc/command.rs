@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use orchestrator_core::store::{LeaseInfo, LeaseOp, Revision, StoreError, Txn, TxnResponse};
+use orchestrator_core::store::{LeaseInfo, LeaseOp, Op, Revision, StoreError, Txn, TxnResponse};
 
 use super::{Mvcc, check};
 
@@ -35,6 +35,34 @@ impl Command {
             Self::Lease(_) | Self::Expire | Self::Compact(_) => Ok(()),
         }
     }
+}
+
+impl Command {
+    /// Whether it may make the data grow; such are refused while there is no space.
+    pub fn needs_space(&self) -> bool {
+        match self {
+            Self::Txn(txn) => any_op(txn, &|op| matches!(op, Op::Put(_))),
+            Self::Lease(op) => matches!(op, LeaseOp::Grant { .. }),
+            Self::Expire | Self::Compact(_) => false,
+        }
+    }
+
+    /// Whether it changes nothing, whatever the state.
+    pub fn is_read(&self) -> bool {
+        match self {
+            Self::Txn(txn) => !any_op(txn, &|op| matches!(op, Op::Put(_) | Op::Delete(_))),
+            Self::Lease(op) => matches!(op, LeaseOp::Describe(_) | LeaseOp::List),
+            Self::Expire | Self::Compact(_) => false,
+        }
+    }
+}
+
+/// Whether `wanted` is true of a step of `txn`, or of a transaction in it.
+fn any_op(txn: &Txn, wanted: &dyn Fn(&Op) -> bool) -> bool {
+    txn.then.iter().chain(&txn.otherwise).any(|op| match op {
+        Op::Txn(inner) => any_op(inner, wanted),
+        op => wanted(op),
+    })
 }
 
 /// What a command answers.

@@ -42,6 +42,12 @@ impl Leases {
         self.by_deadline.get_min().map(|(deadline, _)| *deadline)
     }
 
+    /// How many leases are over at `at`, counting no further than `most`.
+    #[cfg(feature = "durable")]
+    pub(crate) fn over(&self, at: Duration, most: usize) -> usize {
+        self.by_deadline.iter().take(most).take_while(|(deadline, _)| *deadline <= at).count()
+    }
+
     /// The first lease, by deadline, that is over at `at`.
     pub(super) fn expired(&self, at: Duration) -> Option<LeaseId> {
         self.by_deadline.get_min().filter(|(deadline, _)| *deadline <= at).map(|(_, id)| *id)
@@ -116,18 +122,15 @@ impl Leases {
     }
 
     /// The id that was chosen last, and the time to live and the deadline of each lease.
-    #[cfg(feature = "durable")]
     pub(crate) fn export(&self) -> (LeaseId, impl Iterator<Item = (LeaseId, Duration, Duration)>) {
         (self.last_chosen, self.by_id.iter().map(|(id, lease)| (*id, lease.ttl, lease.deadline)))
     }
 
-    #[cfg(feature = "durable")]
     pub(super) fn set_last_chosen(&mut self, id: LeaseId) {
         self.last_chosen = id;
     }
 
     /// Adds a lease as it was, without its keys.
-    #[cfg(feature = "durable")]
     pub(super) fn restore(&mut self, id: LeaseId, ttl: Duration, deadline: Duration) {
         self.by_id.insert(id, Lease { ttl, deadline, keys: OrdSet::new() });
         self.by_deadline.insert((deadline, id));

@@ -90,8 +90,17 @@ impl Log {
     }
 
     fn forget(&mut self, kept: &Kept) {
+        cool(&kept.commit);
         self.events -= kept.commit.len();
         self.bytes -= kept.bytes;
+    }
+}
+
+/// Leaves the bytes of the values of a commit that hardly anybody looks at any more.
+pub(super) fn cool(commit: &Commit) {
+    for event in commit.iter() {
+        event.kv.value.cool();
+        event.prev.iter().for_each(|prev| prev.value.cool());
     }
 }
 

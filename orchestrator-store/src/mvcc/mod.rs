@@ -18,7 +18,6 @@ mod lease;
 mod limits;
 mod log;
 mod reasons;
-#[cfg(feature = "durable")]
 mod restore;
 mod root;
 mod snapshot;
@@ -31,13 +30,10 @@ pub use lease::Leases;
 pub use limits::Limits;
 pub use snapshot::Snapshot;
 
+pub(crate) use reasons::REASONS;
+pub(crate) use restore::{Contradiction, Restore};
 pub(crate) use root::Root;
-#[cfg(feature = "durable")]
-pub(crate) use {
-    reasons::REASONS,
-    restore::{Contradiction, Restore},
-    txn::Change,
-};
+pub(crate) use txn::Change;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +98,16 @@ impl Mvcc {
     /// The oldest revision that can be read; watches can start from it.
     pub fn floor(&self) -> Revision {
         self.floor
+    }
+
+    /// The bytes of all keys and values.
+    pub fn data_bytes(&self) -> u64 {
+        self.root.bytes()
+    }
+
+    /// The bounds of the store.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The leases.

@@ -95,7 +95,6 @@ impl Root {
     }
 
     /// Adds a key that follows all others.
-    #[cfg(feature = "durable")]
     pub(super) fn append(&mut self, key: Key, entry: Entry) {
         self.bytes += entry.bytes;
         self.map.insert(key, entry);

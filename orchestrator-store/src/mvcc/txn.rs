@@ -6,13 +6,10 @@
 
 use std::sync::Arc;
 
-#[cfg(feature = "durable")]
-use orchestrator_core::store::Key;
 use orchestrator_core::store::{
-    Event, KeyRange, KeyValue, LeaseId, Op, OpResult, Put, Range, RangeResponse, Revision,
+    Event, Key, KeyRange, KeyValue, LeaseId, Op, OpResult, Put, Range, RangeResponse, Revision,
     StoreError, Txn, TxnResponse,
 };
-#[cfg(feature = "durable")]
 use orchestrator_core::value::Value;
 use smallvec::SmallVec;
 
@@ -58,7 +55,6 @@ impl Mvcc {
     }
 
     /// Makes `changes`, which were made before elsewhere, the next revision.
-    #[cfg(feature = "durable")]
     pub(super) fn replay(&mut self, changes: Vec<Change>) {
         let mut applying = Applying { mvcc: self, before: None, events: Events::new() };
         for change in changes {
@@ -113,7 +109,6 @@ impl Mvcc {
 }
 
 /// One change of a past revision.
-#[cfg(feature = "durable")]
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     /// A key was put, with its lease.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Replica;
 
 /// The longest sleep; what is due later is looked at again. tokio's timer ends at two years.
-const MAX_SLEEP: Duration = Duration::from_secs(365 * 24 * 3600);
+pub(crate) const MAX_SLEEP: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Serves `replica` until the task is dropped.
 pub(crate) async fn run(replica: Arc<Replica>) {
@@ -20,7 +20,7 @@ pub(crate) async fn run(replica: Arc<Replica>) {
         tokio::select! {
             biased;
             () = replica.timer.notified() => {}
-            () = replica.env.sleep_until(replica.epoch + due) => replica.tick(),
+            () = replica.env.sleep_until(replica.instant_of(due)) => replica.tick(),
         }
     }
 }

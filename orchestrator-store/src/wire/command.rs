@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use orchestrator_core::store::{LeaseOp, StoreError};
 
+use super::writer::{STAMP_BYTES, stamp};
 use super::{MAX_MESSAGE_BYTES, Reader, VERSION, WireError, WireProblem, Writer};
 use crate::mvcc::Command;
 
@@ -12,7 +13,7 @@ use crate::mvcc::Command;
 pub fn encode_command(command: &Command, at: Duration, out: &mut BytesMut) {
     let mut out = Writer::new(out);
     out.byte(VERSION);
-    out.duration(at);
+    out.stamp(at);
     match command {
         Command::Txn(txn) => {
             out.byte(0);
@@ -36,6 +37,11 @@ pub fn encode_command(command: &Command, at: Duration, out: &mut BytesMut) {
 /// [`Invalid`](StoreError::Invalid), [`TooLarge`](StoreError::TooLarge): it needs no log to be
 /// refused.
 pub fn command_bytes(command: &Command, at: Duration) -> Result<Bytes, StoreError> {
+    command_buffer(command, at).map(BytesMut::freeze)
+}
+
+/// The same, to be [stamped](restamp) with another time.
+pub(crate) fn command_buffer(command: &Command, at: Duration) -> Result<BytesMut, StoreError> {
     command.check()?;
     let mut out = BytesMut::new();
     encode_command(command, at, &mut out);
@@ -43,8 +49,13 @@ pub fn command_bytes(command: &Command, at: Duration) -> Result<Bytes, StoreErro
         bytes if bytes > MAX_MESSAGE_BYTES => {
             Err(StoreError::TooLarge { bytes, max: MAX_MESSAGE_BYTES })
         }
-        _ => Ok(out.freeze()),
+        _ => Ok(out),
     }
+}
+
+/// Makes the encoded `command` one that was made at `at`.
+pub(crate) fn restamp(command: &mut [u8], at: Duration) {
+    command[1..1 + STAMP_BYTES].copy_from_slice(&stamp(at));
 }
 
 /// Reads a command and the time at which it was made; large values share `bytes`.
@@ -62,7 +73,7 @@ pub(crate) fn decode_command_apart(bytes: Bytes) -> Result<(Command, Duration), 
 
 fn command(mut from: Reader) -> Result<(Command, Duration), WireError> {
     from.version()?;
-    let at = from.duration()?;
+    let at = from.stamp()?;
     let command = match from.byte()? {
         0 => Command::Txn(from.txn()?),
         1 => Command::Lease(from.lease()?),

@@ -1,7 +1,8 @@
 //! The binary form of commands and answers: what the log keeps and what members send each other.
 //!
 //! Numbers are varints (7 bits a byte, the low ones first), strings carry their length, lists
-//! their number, choices a tag byte. Each message begins with [`VERSION`] and must be used up to
+//! their number, choices a tag byte; the time of a command has a fixed place, so that it can be
+//! told last. Each message begins with [`VERSION`] and must be used up to
 //! its last byte. Equal messages have equal bytes. Encoding a command makes the bytes of its
 //! values, so that whoever applies it afterwards counts the sizes that a replay will count.
 //!
@@ -23,7 +24,7 @@ mod writer;
 pub use answer::{decode_answer, encode_answer};
 pub use command::{command_bytes, decode_command, encode_command};
 
-pub(crate) use command::decode_command_apart;
+pub(crate) use command::{command_buffer, decode_command_apart, restamp};
 pub(crate) use reader::Reader;
 pub(crate) use writer::Writer;
 

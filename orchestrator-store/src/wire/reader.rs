@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use orchestrator_core::store::MAX_TXN_DEPTH;
 
+use super::writer::STAMP_BYTES;
 use super::{WireError, WireProblem};
 
 /// A value of at least this part of its buffer shares it.
@@ -128,6 +129,22 @@ impl Reader {
             Ok(nanos) if nanos < 1_000_000_000 => Ok(Duration::new(seconds, nanos)),
             _ => Err(WireError { offset: start, problem: WireProblem::Number }),
         }
+    }
+
+    /// A duration of fixed length.
+    pub(crate) fn stamp(&mut self) -> Result<Duration, WireError> {
+        let start = self.at;
+        let Some(stamp) = self.bytes.get(start..start + STAMP_BYTES) else {
+            return self.fail(WireProblem::Short);
+        };
+        let (secs, nanos) = stamp.split_at(8);
+        let secs = u64::from_le_bytes(secs.try_into().expect("8 bytes"));
+        let nanos = u32::from_le_bytes(nanos.try_into().expect("4 bytes"));
+        if nanos >= 1_000_000_000 {
+            return self.fail(WireProblem::Number);
+        }
+        self.at += STAMP_BYTES;
+        Ok(Duration::new(secs, nanos))
     }
 
     /// A list of items that take a byte at least.

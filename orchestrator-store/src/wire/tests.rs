@@ -224,13 +224,22 @@ fn depth_counts_and_numbers_are_bounded() {
     let bytes = encoded(&Command::Txn(deep), Duration::ZERO);
     assert_eq!(decode_command(bytes).unwrap_err().problem, WireProblem::Depth);
     let problem = |bytes: &[u8]| decode_command(Bytes::copy_from_slice(bytes)).unwrap_err().problem;
-    let many = [&[VERSION, 0, 0, 0][..], &[0xff, 0xff, 0xff, 0xff, 0x0f]].concat();
-    assert_eq!(problem(&many), WireProblem::Short);
+    let with = |rest: &[u8]| problem(&[&[VERSION][..], &[0; 12], rest].concat());
+    assert_eq!(with(&[0, 0xff, 0xff, 0xff, 0xff, 0x0f]), WireProblem::Short);
     assert_eq!(problem(&[2]), WireProblem::Version);
-    assert_eq!(problem(&[VERSION, 0x80, 0]), WireProblem::Number);
-    let eleven = [&[VERSION][..], &[0xff; 10]].concat();
-    assert_eq!(problem(&eleven), WireProblem::Number);
-    assert_eq!(problem(&[VERSION, 0, 0, 9]), WireProblem::Tag);
+    assert_eq!(problem(&[VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff]), WireProblem::Number);
+    assert_eq!(with(&[3, 0x80, 0]), WireProblem::Number);
+    assert_eq!(with(&[&[3][..], &[0xff; 10]].concat()), WireProblem::Number);
+    assert_eq!(with(&[9]), WireProblem::Tag);
+}
+
+#[test]
+fn the_time_of_a_command_can_be_told_last() {
+    let mut bytes = BytesMut::new();
+    encode_command(&Command::Expire, Duration::ZERO, &mut bytes);
+    let at = Duration::new(u64::MAX, 999_999_999);
+    restamp(&mut bytes, at);
+    assert_eq!(decode_command(bytes.freeze()).unwrap(), (Command::Expire, at));
 }
 
 #[test]

@@ -49,6 +49,11 @@ impl<'a> Writer<'a> {
         self.number(duration.subsec_nanos().into());
     }
 
+    /// A duration that can be written later over this one.
+    pub(crate) fn stamp(&mut self, at: Duration) {
+        self.out.extend_from_slice(&stamp(at));
+    }
+
     /// A list: its length, then each item as `write` writes it.
     pub(crate) fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Self, &T)) {
         self.size(items.len());
@@ -62,4 +67,15 @@ impl<'a> Writer<'a> {
             write(self, item);
         }
     }
+}
+
+/// The bytes of a stamp.
+pub(crate) const STAMP_BYTES: usize = 12;
+
+/// A duration in as many bytes as any other.
+pub(crate) fn stamp(at: Duration) -> [u8; STAMP_BYTES] {
+    let mut bytes = [0; STAMP_BYTES];
+    bytes[..8].copy_from_slice(&at.as_secs().to_le_bytes());
+    bytes[8..].copy_from_slice(&at.subsec_nanos().to_le_bytes());
+    bytes
 }

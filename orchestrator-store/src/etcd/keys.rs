@@ -50,11 +50,6 @@ impl Prefix {
         Ok(WireRange { key, end })
     }
 
-    /// All keys of the store.
-    pub(super) fn all(&self) -> WireRange {
-        self.range(&KeyRange::prefix("")).expect("a range that may start anywhere")
-    }
-
     /// A key that nobody writes, to ask about revisions with.
     pub(super) fn probe(&self) -> Bytes {
         self.join(&[0])

@@ -6,5 +6,3 @@ mod face;
 mod etcd;
 mod memory;
 mod parallel;
-#[cfg(feature = "raft")]
-mod raft;

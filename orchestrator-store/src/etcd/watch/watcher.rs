@@ -226,9 +226,10 @@ fn bytes_of(event: &Event) -> usize {
 mod tests {
     use super::*;
     use orchestrator_core::Env;
+    use orchestrator_core::store::KeyRange;
 
     fn watcher(from: u64, every: Option<Duration>) -> (Watcher, Instant) {
-        let keys = Prefix::default().all();
+        let keys = Prefix::default().range(&KeyRange::prefix("")).expect("a good range");
         let now = Env::system().instant();
         (Watcher::new(keys, Revision::new(from), every, now), now)
     }

@@ -30,6 +30,8 @@ mod snapshot;
 mod start;
 mod state;
 mod store;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use builder::{Builder, InitialMember};

@@ -2,11 +2,8 @@
 
 mod cluster;
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use cluster::{Cluster, Whole, small};
-use orchestrator_core::store::{KeyRange, Put, Range, Revision};
+use orchestrator_core::store::{KeyRange, Op, Put, Txn};
 use orchestrator_core::{Env, Store, StoreExt, Value};
 use orchestrator_testkit::store;
 
@@ -22,13 +19,8 @@ async fn one_member_conforms() {
 
 async fn put(store: &dyn Store, key: &str) {
     let value = Value::from_bytes(key.as_bytes().to_vec());
-    store
-        .txn(orchestrator_core::store::Txn {
-            then: vec![orchestrator_core::store::Op::Put(Put::new(key, value))],
-            ..Default::default()
-        })
-        .await
-        .unwrap();
+    let then = vec![Op::Put(Put::new(key, value))];
+    store.txn(Txn { then, ..Txn::default() }).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

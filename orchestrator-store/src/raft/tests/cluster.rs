@@ -8,17 +8,17 @@ use orchestrator_core::store::{
     WatchRequest, WatchStream,
 };
 use orchestrator_core::{Env, Store};
-use orchestrator_store::RaftStore;
-use orchestrator_store::disk::{Disk, Files};
-use orchestrator_store::raft::network::LocalNetwork;
-use orchestrator_store::raft::{Builder, InitialMember};
 use tokio::sync::OnceCell;
 
+use super::super::network::LocalNetwork;
+use super::super::{Builder, InitialMember, RaftStore};
+use crate::disk::{Disk, Files};
+
 /// Members that can be stopped and started again.
-pub struct Cluster {
-    pub env: Env,
-    pub network: LocalNetwork,
-    pub members: Vec<Option<Arc<RaftStore>>>,
+pub(super) struct Cluster {
+    pub(super) env: Env,
+    pub(super) network: LocalNetwork,
+    pub(super) members: Vec<Option<Arc<RaftStore>>>,
     initial: Vec<InitialMember>,
     folder: tempfile::TempDir,
     options: fn(Builder) -> Builder,
@@ -31,13 +31,13 @@ impl std::fmt::Debug for Cluster {
 }
 
 /// Logs that start small, so that many of them fit.
-pub fn small(builder: Builder) -> Builder {
+pub(super) fn small(builder: Builder) -> Builder {
     builder.segment_bytes(1 << 20)
 }
 
 impl Cluster {
     /// `size` members that have begun.
-    pub async fn new(env: Env, size: u64, options: fn(Builder) -> Builder) -> Self {
+    pub(super) async fn new(env: Env, size: u64, options: fn(Builder) -> Builder) -> Self {
         let name = |id: u64| format!("m{id}");
         let initial = (1..=size).map(|id| InitialMember::new(id, name(id), name(id))).collect();
         let network = LocalNetwork::new(env.clone());
@@ -50,12 +50,12 @@ impl Cluster {
         cluster
     }
 
-    pub fn disk(&self, id: u64) -> Arc<dyn Disk> {
+    pub(super) fn disk(&self, id: u64) -> Arc<dyn Disk> {
         Arc::new(Files::new(self.folder.path().join(format!("m{id}"))).unwrap())
     }
 
     /// Starts the member `id`, which is one of the first.
-    pub async fn start(&mut self, id: u64) {
+    pub(super) async fn start(&mut self, id: u64) {
         let builder = (self.options)(RaftStore::builder())
             .name(format!("m{id}"))
             .initial(self.initial.clone());
@@ -65,7 +65,7 @@ impl Cluster {
     }
 
     /// Starts a member that joins.
-    pub async fn join(&self, name: &str, learner: bool) -> Arc<RaftStore> {
+    pub(super) async fn join(&self, name: &str, learner: bool) -> Arc<RaftStore> {
         let builder = (self.options)(RaftStore::builder())
             .name(name)
             .peer_url(name)
@@ -77,18 +77,18 @@ impl Cluster {
     }
 
     /// Stops the member `id`, as a crash would.
-    pub fn stop(&mut self, id: u64) {
+    pub(super) fn stop(&mut self, id: u64) {
         self.members[id as usize - 1] = None;
     }
 
-    pub fn member(&self, id: u64) -> &Arc<RaftStore> {
+    pub(super) fn member(&self, id: u64) -> &Arc<RaftStore> {
         self.members[id as usize - 1].as_ref().unwrap()
     }
 }
 
 /// A cluster as one store, that starts when it is first used; calls go to its members in turn.
 #[derive(Debug)]
-pub struct Whole {
+pub(super) struct Whole {
     size: u64,
     seed: u64,
     calls: std::sync::atomic::AtomicUsize,
@@ -96,7 +96,7 @@ pub struct Whole {
 }
 
 impl Whole {
-    pub fn new(size: u64, seed: u64) -> Arc<dyn Store> {
+    pub(super) fn new(size: u64, seed: u64) -> Arc<dyn Store> {
         let (calls, cluster) = Default::default();
         Arc::new(Self { size, seed, calls, cluster })
     }

@@ -185,6 +185,8 @@ pub struct ResourceDef {
     /// What discovery calls the stored form: the same for all versions that share it; may be
     /// empty.
     pub storage_version_hash: Word,
+    /// What everybody is told who uses the resource; `None` while nothing better is there.
+    pub deprecation: Option<Word>,
 }
 
 /// A part of an object with a path of its own, as in `pods/status`.
@@ -259,6 +261,7 @@ impl ResourceDef {
             selectable_fields: Vec::new(),
             selector_rejection: Word::default(),
             storage_version_hash: Word::default(),
+            deprecation: None,
             gvr,
         }
     }

@@ -3,7 +3,6 @@
 
 mod authorize;
 mod cx;
-mod deprecated;
 mod route;
 
 pub(crate) use cx::Cx;
@@ -27,7 +26,9 @@ pub(crate) async fn run(
     }
     let body = mem::take(&mut request.body);
     let cx = Cx::new(server, resource, request);
-    deprecated::warn(&cx);
+    if let Some(why) = &cx.resource.def.deprecation {
+        cx.warn(&**why);
+    }
     let answered = if !cx.request.subresource.is_empty() {
         subresource::answer(&cx, body).await
     } else if let Some(review) = reviews::find(&cx) {

@@ -6,6 +6,7 @@
 mod convert;
 mod leases;
 mod objects;
+mod recent;
 mod stored;
 
 pub use objects::Objects;
@@ -14,7 +15,7 @@ pub use stored::Stored;
 pub(crate) use leases::Leases;
 pub(crate) use objects::{Replaced, failed, too_large_revision};
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
 use orchestrator_core::resource::GroupKind;
@@ -52,11 +53,25 @@ pub struct Resource {
 impl Registry {
     /// A table of `defs`, where a later definition of a resource replaces an earlier one.
     pub fn new(defs: impl IntoIterator<Item = ResourceDef>) -> Self {
-        let registry = Self::default();
-        let mut table = Table::default();
+        Self::of(Table::default(), defs)
+    }
+
+    /// The built-in kinds and `more`.
+    ///
+    /// The definitions of the built-in kinds are the same in every server of the process; there
+    /// may be thousands of servers, so they share them.
+    pub fn builtin(more: impl IntoIterator<Item = ResourceDef>) -> Self {
+        static BUILTIN: LazyLock<Table> = LazyLock::new(|| {
+            let mut table = Table::default();
+            orchestrator_kinds::builtin().into_iter().for_each(|def| table.put(def));
+            table
+        });
+        Self::of(Table::clone(&BUILTIN), more)
+    }
+
+    fn of(mut table: Table, defs: impl IntoIterator<Item = ResourceDef>) -> Self {
         defs.into_iter().for_each(|def| table.put(def));
-        registry.table.store(Arc::new(table));
-        registry
+        Self { table: Arc::new(ArcSwap::from_pointee(table)) }
     }
 
     /// Adds or replaces a resource.
@@ -239,6 +254,7 @@ pub(crate) mod tests_support {
             selectable_fields: Vec::new(),
             selector_rejection: "field label not supported: {key}".into(),
             storage_version_hash: "".into(),
+            deprecation: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use orchestrator_core::resource::GroupKind;
 use orchestrator_core::value::Item;
 use orchestrator_core::{Json, Revision, Status};
 
-use super::{admit, managed, metadata, removal, revision, rules};
+use super::{admit, managed, metadata, removal, revision};
 use crate::admission::Operation;
 use crate::alloc::Reservation;
 use crate::pipeline::Cx;
@@ -147,11 +147,11 @@ fn check_revision(cx: &Cx<'_>, new: &mut Object, current: Revision) -> Result<()
         Some(Json::String(text)) => revision::parse(&text)?,
         _ => Revision::ZERO,
     };
-    let resource = &cx.resource.group_resource;
     if wanted.is_zero() {
-        if rules::may_update_unconditionally(resource) {
+        if cx.resource.def.strategy.unconditional_update() {
             return Ok(());
         }
+        let resource = &cx.resource.group_resource;
         let (meta, why) = (Path::new("metadata"), "must be specified for an update");
         let error = FieldError::invalid(&meta.child("resourceVersion"), &Json::from(0), why);
         let kind = GroupKind::new(resource.group.clone(), resource.resource.clone());

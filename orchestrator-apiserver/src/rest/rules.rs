@@ -1,39 +1,7 @@
-//! How single kinds differ in what a write of the whole does: facts of the API that are neither
+//! How single kinds differ in what a deletion does: facts of the API that are neither
 //! validation nor defaulting.
 
 use orchestrator_core::GroupResource;
-
-/// Kinds that an update without a `resourceVersion` may not change.
-const CONDITIONAL: &[(&str, &str)] = &[
-    ("coordination.k8s.io", "leases"),
-    ("policy", "poddisruptionbudgets"),
-    ("storage.k8s.io", "csidrivers"),
-    ("storage.k8s.io", "csinodes"),
-    ("storage.k8s.io", "csistoragecapacities"),
-    ("storage.k8s.io", "volumeattachments"),
-    ("node.k8s.io", "runtimeclasses"),
-    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
-    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
-    ("admissionregistration.k8s.io", "validatingadmissionpolicies"),
-    ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
-    ("apiextensions.k8s.io", "customresourcedefinitions"),
-    ("apiregistration.k8s.io", "apiservices"),
-];
-
-/// Kinds that an update makes where they are not there.
-const MADE_BY_UPDATE: &[(&str, &str)] = &[
-    ("", "endpoints"),
-    ("", "events"),
-    ("", "limitranges"),
-    ("", "services"),
-    ("events.k8s.io", "events"),
-    ("coordination.k8s.io", "leases"),
-    ("rbac.authorization.k8s.io", "clusterrolebindings"),
-    ("rbac.authorization.k8s.io", "clusterroles"),
-    ("rbac.authorization.k8s.io", "rolebindings"),
-    ("rbac.authorization.k8s.io", "roles"),
-    ("scheduling.k8s.io", "priorityclasses"),
-];
 
 /// Kinds whose deletion is answered with the last state instead of a status.
 const SHOWN_WHEN_DELETED: &[(&str, &str)] = &[
@@ -60,16 +28,6 @@ const ORPHANING: &[(&str, &str)] = &[("", "replicationcontrollers"), ("batch", "
 
 fn has(table: &[(&str, &str)], resource: &GroupResource) -> bool {
     table.contains(&(&*resource.group, &*resource.resource))
-}
-
-/// Whether an update may leave out the `resourceVersion`.
-pub(crate) fn may_update_unconditionally(resource: &GroupResource) -> bool {
-    !has(CONDITIONAL, resource)
-}
-
-/// Whether an update makes the object where it is not there.
-pub(crate) fn is_made_by_update(resource: &GroupResource) -> bool {
-    has(MADE_BY_UPDATE, resource)
 }
 
 /// Whether a deletion is answered with the object's last state.

@@ -8,7 +8,7 @@ use orchestrator_core::request::Body;
 use orchestrator_core::service::ResponseBody;
 
 use super::modify::{self, Change, Current};
-use super::{body, create, managed, metadata, options, rules};
+use super::{body, create, managed, metadata, options};
 use crate::pipeline::Cx;
 
 /// Replaces the object by that of the body.
@@ -30,7 +30,7 @@ pub(crate) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Stat
 }
 
 fn may_make(cx: &Cx<'_>) -> bool {
-    cx.request.subresource.is_empty() && rules::is_made_by_update(&cx.resource.group_resource)
+    cx.request.subresource.is_empty() && cx.resource.def.strategy.create_on_update()
 }
 
 struct Replace {

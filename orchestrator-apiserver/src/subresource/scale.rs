@@ -1,5 +1,6 @@
 //! `scale`: the number of replicas, in one form for all kinds that have one.
 
+use bytes::Bytes;
 use orchestrator_core::field::{FieldError, Path};
 use orchestrator_core::object::Object;
 use orchestrator_core::request::{Body, PatchKind};
@@ -33,6 +34,10 @@ pub(super) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Stat
             options::check_patch(&cx.request.options, false)?;
             Some(Rescale::By(Patch::parse(&bytes, kind)?))
         }
+        (Verb::Patch, Body::Patch { bytes, .. }) => {
+            options::check_patch(&cx.request.options, true)?;
+            Some(Rescale::As(intent(cx, &bytes)?))
+        }
         (Verb::Patch, _) => {
             return Err(Status::generic(
                 415,
@@ -50,10 +55,39 @@ pub(super) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Stat
     Ok(ResponseBody::plain(200, show(&item)?))
 }
 
+/// The intent of a server-side apply.
+fn intent(cx: &Cx<'_>, bytes: &Bytes) -> Result<Object, Status> {
+    let intent = managed::read_intent(bytes)?;
+    metadata::check_name(cx, &intent)?;
+    metadata::check_place(cx, &intent)?;
+    let (_, problems) = body::recast(cx, intent.clone(), &kind()).map_err(Status::bad_request)?;
+    body::report(cx, &problems, Status::bad_request)?;
+    // As it was written: a scale that was read leaves out a zero, which is an intent here.
+    Ok(intent)
+}
+
 /// A change of the scale.
 enum Rescale {
     To(Object),
     By(Patch),
+    As(Object),
+}
+
+impl Rescale {
+    /// Merges the intent, which is about one field of the whole, as its manager's.
+    fn apply(cx: &Cx<'_>, current: &Current, scale: &Object) -> Result<Object, Status> {
+        let gvk = cx.resource.def.gvk();
+        let mut intent = Object::new(gvk.api_version(), &*gvk.kind);
+        intent.set_meta("name", current.object.name());
+        let version = scale.resource_version();
+        if !version.is_empty() {
+            intent.set_meta("resourceVersion", version);
+        }
+        if let Some(replicas) = scale.int_at(&["spec", "replicas"]) {
+            intent.set("spec", json!({ "replicas": replicas }));
+        }
+        managed::applied(cx, Some(&current.object), &intent)
+    }
 }
 
 impl Change for Rescale {
@@ -64,6 +98,7 @@ impl Change for Rescale {
                 let item = cx.resource.present(current.stored.item.clone())?;
                 patch.lay_over(cx, show(&item)?, &kind())?
             }
+            Self::As(scale) => scale.clone(),
         };
         let replicas = scale.int_at(&["spec", "replicas"]).unwrap_or_default();
         if replicas < 0 {
@@ -72,9 +107,14 @@ impl Change for Rescale {
             let kind = GroupKind::new("autoscaling", "Scale");
             return Err(Status::invalid(&kind, &cx.request.name, &vec![error]));
         }
-        let mut new = Object::clone(&current.object);
+        let mut new = match self {
+            Self::As(scale) => Self::apply(cx, current, scale)?,
+            _ => Object::clone(&current.object),
+        };
         new.map_mut("spec").insert("replicas".into(), Json::from(replicas));
-        managed::updated(cx, &current.object, &mut new);
+        if !matches!(self, Self::As(_)) {
+            managed::updated(cx, &current.object, &mut new);
+        }
         let version = match scale.resource_version() {
             "" => current.stored.revision().to_string(),
             version => version.to_owned(),

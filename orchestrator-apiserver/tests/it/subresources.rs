@@ -1,6 +1,6 @@
 //! Parts of objects.
 
-use orchestrator_core::request::Options;
+use orchestrator_core::request::{Body, Options, PatchKind};
 use orchestrator_core::{Json, ObjectKey, Verb};
 use serde_json::json;
 
@@ -72,6 +72,49 @@ async fn a_scale_is_read_and_set() {
         "Scale.autoscaling \"r\" is invalid: spec.replicas: Invalid value: -1: must be greater \
          than or equal to 0"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scale_is_applied_and_its_replicas_are_owned() {
+    let api = Api::new().await;
+    let path = "apps/v1/replicasets";
+    let labels = json!({"a": "b"});
+    let body = json!({"metadata": {"name": "r"}, "spec": {"replicas": 2,
+        "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels},
+        "spec": {"containers": [{"name": "c", "image": "i"}]}}}});
+    api.create(path, body).await.unwrap();
+    let apply = async |manager: &str, replicas: Json, force: bool| {
+        let body = json!({"apiVersion": "autoscaling/v1", "kind": "Scale",
+            "metadata": {"name": "r"}, "spec": {"replicas": replicas}});
+        let body = Body::Patch { bytes: body.to_string().into(), kind: PatchKind::Apply };
+        let options = Options {
+            field_manager: manager.into(),
+            force: force.then_some(true),
+            ..Options::default()
+        };
+        let key = ObjectKey::new("ns", "r");
+        let request = request(Verb::Patch, path).object(&key).subresource("scale");
+        api.object(request.options(options).body(body)).await.map(|answer| answer.object)
+    };
+    let refused = apply("scaler", json!(3), false).await.unwrap_err();
+    assert_eq!((refused.code, &*refused.details.causes[0].field), (409, ".spec.replicas"));
+    let scale = apply("scaler", json!(3), true).await.unwrap();
+    assert_eq!((&scale["kind"], &scale["spec"]["replicas"]), (&json!("Scale"), &json!(3)));
+    let whole = api.get(path, "r").await.unwrap();
+    assert_eq!(whole["spec"]["replicas"], 3);
+    let managers = whole["metadata"]["managedFields"].as_array().unwrap();
+    let owner = managers.iter().find(|entry| entry["manager"] == "scaler").unwrap();
+    assert_eq!((&owner["operation"], &owner["subresource"]), (&json!("Apply"), &json!("scale")));
+    assert_eq!(owner["fieldsV1"], json!({"f:spec": {"f:replicas": {}}}));
+    assert_eq!(
+        managers.iter().filter(|m| m["fieldsV1"]["f:spec"]["f:replicas"].is_object()).count(),
+        1
+    );
+    let none = apply("scaler", json!(0), false).await.unwrap();
+    assert_eq!(none["spec"], json!({}));
+    assert_eq!(api.get(path, "r").await.unwrap()["spec"]["replicas"], 0);
+    assert_eq!(apply("scaler", json!("many"), false).await.unwrap_err().code, 400);
+    assert_eq!(apply("scaler", json!(-1), false).await.unwrap_err().code, 422);
 }
 
 #[tokio::test(start_paused = true)]

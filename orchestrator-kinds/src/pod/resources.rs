@@ -9,8 +9,8 @@ use crate::report::Report;
 
 const HUGE_PAGES: &str = "hugepages-";
 
-/// Resources without a domain that may be named anywhere.
-const STANDARD: [&str; 20] = [
+/// What containers use, and quotas count of them.
+pub const COMPUTE: [&str; 9] = [
     "cpu",
     "memory",
     "ephemeral-storage",
@@ -20,6 +20,10 @@ const STANDARD: [&str; 20] = [
     "limits.cpu",
     "limits.memory",
     "limits.ephemeral-storage",
+];
+
+/// What quotas count: it comes in whole numbers.
+pub const COUNTED: [&str; 9] = [
     "pods",
     "resourcequotas",
     "services",
@@ -27,24 +31,12 @@ const STANDARD: [&str; 20] = [
     "secrets",
     "configmaps",
     "persistentvolumeclaims",
-    "storage",
-    "requests.storage",
     "services.nodeports",
     "services.loadbalancers",
 ];
 
-/// Resources that come in whole numbers.
-const WHOLE: [&str; 9] = [
-    "pods",
-    "resourcequotas",
-    "services",
-    "replicationcontrollers",
-    "secrets",
-    "configmaps",
-    "persistentvolumeclaims",
-    "services.nodeports",
-    "services.loadbalancers",
-];
+/// What volumes take, and quotas count of them.
+const STORAGE: [&str; 2] = ["storage", "requests.storage"];
 
 /// Resources without a domain that a container may use.
 const OF_CONTAINERS: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
@@ -76,6 +68,11 @@ pub fn may_overcommit(name: &str) -> bool {
     is_native(name) && !is_huge_pages(name)
 }
 
+/// Whether the resource has no domain and may be named anywhere.
+fn is_standard(name: &str) -> bool {
+    [&COMPUTE[..], &COUNTED, &STORAGE].iter().any(|table| table.contains(&name))
+}
+
 /// Checks the name of a resource at `path`; `false` where it is not even well formed.
 pub fn check_name(name: &str, path: &Path<'_>, errors: &mut FieldErrors) -> bool {
     let faults = qualified_name(name);
@@ -84,7 +81,7 @@ pub fn check_name(name: &str, path: &Path<'_>, errors: &mut FieldErrors) -> bool
         return false;
     }
     let huge = is_huge_pages(name) || name.starts_with("requests.hugepages-");
-    if !name.contains('/') && !huge && !STANDARD.contains(&name) {
+    if !name.contains('/') && !huge && !is_standard(name) {
         errors.invalid(path, name, "must be a standard resource type or fully qualified");
     }
     true
@@ -112,7 +109,7 @@ pub fn check_amount(name: &str, value: &Json, path: &Path<'_>, errors: &mut Fiel
     if amount.signum() < 0 {
         errors.invalid(path, value, NOT_NEGATIVE);
     }
-    if (WHOLE.contains(&name) || (name.contains('/') && is_extended(name)))
+    if (COUNTED.contains(&name) || (name.contains('/') && is_extended(name)))
         && amount.milli_value() % 1000 != 0
     {
         errors.invalid(path, value, "must be an integer");

@@ -10,7 +10,7 @@ mod tables;
 
 use std::sync::Arc;
 
-use orchestrator_core::resource::{ResourceDef, StorageDef};
+use orchestrator_core::resource::{ResourceDef, StorageDef, Word};
 use orchestrator_core::schema::Schema;
 use orchestrator_core::{GroupResource, GroupVersionResource};
 
@@ -29,6 +29,7 @@ fn definition(facts: Facts) -> ResourceDef {
     let GroupVersionResource { group, version, .. } = &facts.gvr;
     let definition = schema.kind(group, version, &facts.kind).map(|known| known.name.clone());
     ResourceDef {
+        deprecation: deprecation(&facts.gvr),
         storage: storage(&facts.gvr),
         strategy: strategies::of(&facts),
         table: tables::of(&facts.gvr, facts.columns),
@@ -46,6 +47,17 @@ fn definition(facts: Facts) -> ResourceDef {
         selector_rejection: facts.rejection,
         storage_version_hash: facts.storage_version_hash,
     }
+}
+
+/// What users of a resource are told that is on its way out.
+fn deprecation(gvr: &GroupVersionResource) -> Option<Word> {
+    Some(match (&*gvr.group, &*gvr.version, &*gvr.resource) {
+        ("", "v1", "componentstatuses") => "v1 ComponentStatus is deprecated in v1.19+".into(),
+        ("", "v1", "endpoints") => {
+            "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".into()
+        }
+        _ => return None,
+    })
 }
 
 /// Two kinds have two versions: events are kept as those of the core group, autoscalers as

@@ -113,7 +113,8 @@ fn check_warnings(
                 && !warning.starts_with("would violate")
         })
         .collect();
-    let got = server.warnings(target, object);
+    let old = target.def.deprecation.iter().map(ToString::to_string);
+    let got: Vec<String> = old.chain(server.warnings(target, object)).collect();
     if got != wanted {
         out.push(format!("warnings: want {wanted:?}, got {got:?}"));
     }

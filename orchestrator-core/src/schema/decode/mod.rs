@@ -10,7 +10,6 @@
 
 mod containers;
 mod context;
-mod fill;
 mod node;
 mod omit;
 
@@ -18,7 +17,6 @@ use serde::Deserialize;
 use serde::de::DeserializeSeed;
 
 pub use context::{DecodeError, Problem};
-pub use fill::fill;
 
 use self::context::Context;
 use self::node::{Node, Shape};

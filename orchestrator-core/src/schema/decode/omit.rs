@@ -22,7 +22,7 @@ pub(super) fn omits(definition: &Definition, field: &Field, value: &Json) -> boo
 }
 
 /// The value of an implied field that nobody has set.
-pub(super) fn zero_of(field: &Field) -> Json {
+fn zero_of(field: &Field) -> Json {
     match field.ty {
         Type::Ref(..) => Json::Object(Map::new()),
         Type::List(_) | Type::Map(_) => Json::Null,

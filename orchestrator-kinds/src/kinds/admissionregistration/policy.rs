@@ -56,6 +56,10 @@ impl Rules for AdmissionPolicy {
     fn empty_status(&self) -> Option<Json> {
         (!self.mutating).then(|| json!({}))
     }
+
+    fn unconditional_update(&self) -> bool {
+        false
+    }
 }
 
 fn check_parameters(kind: &Json, path: &Path<'_>, errors: &mut FieldErrors) {

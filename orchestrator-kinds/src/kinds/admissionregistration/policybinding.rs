@@ -51,6 +51,10 @@ impl Rules for PolicyBinding {
             check_actions(spec, errors);
         }
     }
+
+    fn unconditional_update(&self) -> bool {
+        false
+    }
 }
 
 fn check_reference(reference: &Json, path: &Path<'_>, errors: &mut FieldErrors) {

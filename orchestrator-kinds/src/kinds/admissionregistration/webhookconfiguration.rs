@@ -49,6 +49,10 @@ impl Rules for WebhookConfiguration {
             }
         }
     }
+
+    fn unconditional_update(&self) -> bool {
+        false
+    }
 }
 
 fn fill_webhook(webhook: &mut Map) {

@@ -79,6 +79,10 @@ impl Rules for ApiService {
     fn has_generation(&self) -> bool {
         false
     }
+
+    fn unconditional_update(&self) -> bool {
+        false
+    }
 }
 
 fn check_priority(spec: &Json, field: &str, most: i64, errors: &mut FieldErrors) {

@@ -36,12 +36,6 @@ impl Rules for Endpoints {
         }
     }
 
-    fn warnings(&self, _new: &Object, _old: Option<&Object>, _change: Change<'_>) -> Vec<String> {
-        const OLD: &str =
-            "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
-        vec![OLD.into()]
-    }
-
     fn create_on_update(&self) -> bool {
         true
     }

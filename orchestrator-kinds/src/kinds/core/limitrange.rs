@@ -55,6 +55,10 @@ impl Rules for LimitRange {
     fn has_generation(&self) -> bool {
         false
     }
+
+    fn create_on_update(&self) -> bool {
+        true
+    }
 }
 
 /// Copies amounts that `to` does not state.

@@ -7,33 +7,10 @@ use serde_json::json;
 
 use crate::fields::{Fields, Fill};
 use crate::pod::defaults::round_amounts;
-use crate::pod::resources::{check_amount, check_name};
+use crate::pod::resources::{COMPUTE, COUNTED, check_amount, check_name};
 use crate::report::Report;
 use crate::rules::Rules;
 
-const COMPUTE: [&str; 9] = [
-    "cpu",
-    "memory",
-    "ephemeral-storage",
-    "requests.cpu",
-    "requests.memory",
-    "requests.ephemeral-storage",
-    "limits.cpu",
-    "limits.memory",
-    "limits.ephemeral-storage",
-];
-const OBJECTS: [&str; 10] = [
-    "requests.storage",
-    "pods",
-    "resourcequotas",
-    "services",
-    "replicationcontrollers",
-    "secrets",
-    "configmaps",
-    "persistentvolumeclaims",
-    "services.nodeports",
-    "services.loadbalancers",
-];
 const SCOPES: [&str; 7] = [
     "Terminating",
     "NotTerminating",
@@ -112,7 +89,8 @@ impl Rules for ResourceQuota {
 
 fn is_standard(name: &str) -> bool {
     COMPUTE.contains(&name)
-        || OBJECTS.contains(&name)
+        || COUNTED.contains(&name)
+        || name == "requests.storage"
         || name.starts_with("hugepages-")
         || name.starts_with("requests.hugepages-")
 }

@@ -58,4 +58,8 @@ impl Rules for RuntimeClass {
     fn has_generation(&self) -> bool {
         false
     }
+
+    fn unconditional_update(&self) -> bool {
+        false
+    }
 }

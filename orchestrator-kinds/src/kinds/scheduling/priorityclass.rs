@@ -66,6 +66,10 @@ impl Rules for PriorityClass {
     fn rechecks_metadata(&self) -> bool {
         false
     }
+
+    fn create_on_update(&self) -> bool {
+        true
+    }
 }
 
 fn check_policy(class: &Object, errors: &mut FieldErrors) {

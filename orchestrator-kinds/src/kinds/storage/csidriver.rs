@@ -80,6 +80,10 @@ impl Rules for CsiDriver {
     fn has_generation(&self) -> bool {
         false
     }
+
+    fn unconditional_update(&self) -> bool {
+        false
+    }
 }
 
 fn check_tokens(requests: &[Json], errors: &mut FieldErrors) {

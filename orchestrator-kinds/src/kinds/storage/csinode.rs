@@ -42,6 +42,10 @@ impl Rules for CsiNode {
     fn has_generation(&self) -> bool {
         false
     }
+
+    fn unconditional_update(&self) -> bool {
+        false
+    }
 }
 
 fn check_driver(driver: &Json, path: &Path<'_>, errors: &mut FieldErrors) {

@@ -51,4 +51,8 @@ impl Rules for CsiStorageCapacity {
     fn has_generation(&self) -> bool {
         false
     }
+
+    fn unconditional_update(&self) -> bool {
+        false
+    }
 }

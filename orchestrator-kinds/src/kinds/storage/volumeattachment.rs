@@ -61,4 +61,8 @@ impl Rules for VolumeAttachment {
     fn has_generation(&self) -> bool {
         false
     }
+
+    fn unconditional_update(&self) -> bool {
+        false
+    }
 }

@@ -1,0 +1,190 @@
+//! Values: objects that are encoded at most once and decoded at most once.
+//!
+//! A [`Value`] is what the store holds. It comes in three forms, each made when first asked for
+//! and then shared by every clone: the JSON bytes, the tree, and a typed object. So a durable
+//! engine forces the bytes, a thousand watchers share one encoding, and a reader in the same
+//! process gets an `Arc<K>` without touching serde. A value does not know its revision; an
+//! [`Item`] joins the two.
+//!
+//! The forms differ in weight. The bytes of a pod are some 2 KiB, its tree takes twenty times as
+//! much, for every small map in it is a node of its own. Most of what a store holds is looked at
+//! while it is new and hardly ever again. So a value is *warm* while it is new: its forms stay.
+//! The store [cools](Value::cool) it some commits later, and it is its bytes from then on; who
+//! asks for another form of a cold value gets one of its own, and keeps it for as long as it
+//! needs it: an [`Item`] its tree, a cache the typed object.
+
+mod encode;
+mod item;
+mod text;
+mod typed;
+
+pub use item::Item;
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use crate::object::Object;
+use crate::store::Revision;
+
+/// An immutable value, cheaply cloned: JSON bytes, and while it is warm a tree and a typed object.
+#[derive(Clone)]
+pub struct Value {
+    inner: Arc<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// As stored: without `metadata.resourceVersion`. Where there are none, there is a tree.
+    bytes: OnceLock<Bytes>,
+    forms: Mutex<Forms>,
+}
+
+/// What a value is besides its bytes.
+#[derive(Default)]
+struct Forms {
+    /// Whether forms that are made stay; else only a tree without which there were no value does.
+    warm: bool,
+    tree: Option<Arc<Object>>,
+    /// The first type asked for, at the revision asked for: nearly always the only ones.
+    typed: Option<(Revision, Arc<dyn Any + Send + Sync>)>,
+    /// As sent to clients: with `metadata.resourceVersion`.
+    wire: Option<(Revision, Bytes)>,
+}
+
+/// The bytes of a value are no JSON object of the wanted shape.
+#[derive(Debug, thiserror::Error)]
+#[error("stored value cannot be decoded")]
+pub struct DecodeError(#[source] serde_json::Error);
+
+impl Value {
+    /// The value of a tree, which carries no `metadata.resourceVersion`; it is warm.
+    pub fn from_object(object: Object) -> Self {
+        debug_assert!(object.resource_version().is_empty(), "revisions belong to the store");
+        let forms = Forms { warm: true, tree: Some(Arc::new(object)), ..Forms::default() };
+        Self { inner: Arc::new(Inner { bytes: OnceLock::new(), forms: Mutex::new(forms) }) }
+    }
+
+    /// The value of some bytes, which are decoded only when somebody asks for the tree; it is
+    /// cold.
+    pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
+        let bytes = OnceLock::from(bytes.into());
+        Self { inner: Arc::new(Inner { bytes, forms: Mutex::default() }) }
+    }
+
+    /// The JSON bytes as stored, encoded on first use.
+    pub fn bytes(&self) -> &Bytes {
+        self.inner.bytes.get_or_init(|| {
+            let tree = self.inner.forms.lock().tree.clone();
+            bytes_of(&tree.expect("a value has bytes or a tree"))
+        })
+    }
+
+    /// The tree as stored, decoded unless the value has it.
+    ///
+    /// # Errors
+    /// The bytes are no JSON object.
+    pub fn object(&self) -> Result<Arc<Object>, DecodeError> {
+        let mut forms = self.inner.forms.lock();
+        if let Some(tree) = &forms.tree {
+            return Ok(Arc::clone(tree));
+        }
+        let bytes = self.inner.bytes.get().expect("a value has bytes or a tree");
+        let tree = Arc::new(serde_json::from_slice(bytes).map_err(DecodeError)?);
+        if forms.warm {
+            forms.tree = Some(Arc::clone(&tree));
+        }
+        Ok(tree)
+    }
+
+    /// Keeps the forms that are asked for from now on: the value will be looked at.
+    pub fn warm(&self) {
+        self.inner.forms.lock().warm = true;
+    }
+
+    /// Lets go of all but the bytes: the value will hardly be looked at.
+    pub fn cool(&self) {
+        self.bytes();
+        // Dropped outside of the lock; a tree takes a while.
+        let forms = std::mem::take(&mut *self.inner.forms.lock());
+        drop(forms);
+    }
+
+    /// How many bytes the value takes as stored; an estimate where it was never encoded.
+    pub fn size_hint(&self) -> usize {
+        const UNENCODED: usize = 1024;
+        self.inner.bytes.get().map_or(UNENCODED, Bytes::len)
+    }
+}
+
+fn bytes_of(tree: &Object) -> Bytes {
+    /// Room for most objects, so that few outgrow it.
+    const ROOM: usize = 4096;
+    let mut text = Vec::with_capacity(ROOM);
+    encode::append_map(tree.as_map(), &mut text);
+    // The bytes outlive everything else of the value, so they have no room to spare.
+    Bytes::copy_from_slice(&text)
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(self.bytes()))
+    }
+}
+
+/// Equal bytes, or equal trees where both sides have them.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        if Arc::ptr_eq(&self.inner, &other.inner) {
+            return true;
+        }
+        let tree = |value: &Self| value.inner.forms.lock().tree.clone();
+        match (tree(self), tree(other)) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            _ => self.bytes() == other.bytes(),
+        }
+    }
+}
+
+impl From<Object> for Value {
+    fn from(object: Object) -> Self {
+        Self::from_object(object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object() -> Object {
+        serde_json::from_value(json!({"kind": "Pod", "metadata": {"name": "a"}})).unwrap()
+    }
+
+    #[test]
+    fn a_warm_value_keeps_its_forms_and_a_cold_one_its_bytes() {
+        let value = Value::from_object(object());
+        let tree = value.object().unwrap();
+        assert!(Arc::ptr_eq(&tree, &value.clone().object().unwrap()));
+        value.cool();
+        assert_eq!(Arc::strong_count(&tree), 1);
+        assert_eq!(*value.object().unwrap(), *tree);
+        assert!(!Arc::ptr_eq(&value.object().unwrap(), &value.object().unwrap()));
+        value.warm();
+        assert!(Arc::ptr_eq(&value.object().unwrap(), &value.object().unwrap()));
+        assert_eq!(value.bytes().as_ptr(), value.clone().bytes().as_ptr());
+    }
+
+    #[test]
+    fn values_are_equal_in_whatever_form_they_are() {
+        let (tree, bytes) =
+            (Value::from_object(object()), r#"{"kind":"Pod","metadata":{"name":"a"}}"#);
+        assert_eq!(tree, Value::from_bytes(bytes));
+        assert_eq!(tree, Value::from_object(object()));
+        assert_ne!(tree, Value::from_bytes("{}"));
+    }
+}

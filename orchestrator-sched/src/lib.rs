@@ -14,6 +14,7 @@ pub mod recorded;
 pub mod run;
 #[cfg(test)]
 mod testing;
+pub mod trace;
 
 pub use config::Configuration;
 pub use engine::{Backoff, Engine};

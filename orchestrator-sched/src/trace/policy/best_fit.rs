@@ -1,0 +1,20 @@
+//! BestFit: the machine on which the least is left over.
+
+use super::{MAX_SCORE, Policy, Shape, asked, free};
+use crate::trace::fleet::Room;
+
+/// Prefers fuller machines; CPU and GPU count the same.
+#[derive(Debug)]
+pub struct BestFit;
+
+impl Policy for BestFit {
+    fn name(&self) -> &'static str {
+        "best-fit"
+    }
+
+    fn score(&self, shape: &Shape, room: &Room) -> i64 {
+        let ([cpu, gpu], [cpu_asked, gpu_asked]) = (free(room), asked(shape));
+        let left = (cpu - cpu_asked) * 0.5 + (gpu - gpu_asked) * 0.5;
+        ((1.0 - left) * MAX_SCORE as f64) as i64
+    }
+}

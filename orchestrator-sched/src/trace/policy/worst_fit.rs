@@ -1,0 +1,18 @@
+//! WorstFit: the machine on which the most is left over.
+
+use super::{BestFit, MAX_SCORE, Policy, Shape};
+use crate::trace::fleet::Room;
+
+/// Prefers emptier machines; CPU and GPU count the same.
+#[derive(Debug)]
+pub struct WorstFit;
+
+impl Policy for WorstFit {
+    fn name(&self) -> &'static str {
+        "worst-fit"
+    }
+
+    fn score(&self, shape: &Shape, room: &Room) -> i64 {
+        MAX_SCORE - BestFit.score(shape, room)
+    }
+}

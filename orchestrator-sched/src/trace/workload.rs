@@ -1,0 +1,116 @@
+//! Machines, and the tasks that come to them.
+
+/// The most GPUs of a machine.
+pub const MAX_CARDS: usize = 16;
+
+/// A whole GPU, in thousandths.
+pub const WHOLE_GPU: u16 = 1000;
+
+/// A machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Machine {
+    /// Its name.
+    pub name: Box<str>,
+    /// Thousandths of CPUs.
+    pub cpu_milli: i64,
+    /// Mebibytes of memory.
+    pub memory_mib: i64,
+    /// GPUs, at most [`MAX_CARDS`].
+    pub gpus: u8,
+    /// The number of the GPUs' model in [`Workload::models`].
+    pub model: u8,
+    /// Units of network bandwidth; 0 where nobody asks for any.
+    pub network: i64,
+    /// Gibibytes of disk; 0 where nobody asks for any.
+    pub disk_gib: i64,
+}
+
+/// What a task asks for. Tasks that ask for the same are of one shape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Shape {
+    /// Thousandths of CPUs.
+    pub cpu_milli: i64,
+    /// Mebibytes of memory.
+    pub memory_mib: i64,
+    /// How many GPUs; 0 for none.
+    pub gpus: u8,
+    /// Thousandths of each GPU: [`WHOLE_GPU`], or less of one.
+    pub gpu_milli: u16,
+    /// The models that will do, a bit each.
+    pub models: u64,
+    /// Units of network bandwidth.
+    pub network: i64,
+    /// Gibibytes of disk.
+    pub disk_gib: i64,
+    /// The application that it belongs to, by number; 0 for none.
+    pub group: u16,
+    /// How many tasks of its group a machine takes; 0 for any number.
+    pub max_per_machine: u16,
+}
+
+impl Shape {
+    /// Any model will do.
+    pub const ANY_MODEL: u64 = u64::MAX;
+
+    /// Thousandths of GPUs in all.
+    pub fn gpu_total(&self) -> i64 {
+        i64::from(self.gpus) * i64::from(self.gpu_milli)
+    }
+
+    /// Whether the task shares a GPU with others.
+    pub fn shares(&self) -> bool {
+        self.gpus == 1 && self.gpu_milli < WHOLE_GPU
+    }
+}
+
+/// Gives numbers to applications, from 1; what is called nothing has 0.
+#[derive(Debug, Default)]
+pub(super) struct Groups(std::collections::BTreeMap<String, u16>);
+
+impl Groups {
+    /// The number of an application. Beyond 65,535 of them, those that come later share one.
+    pub(super) fn number(&mut self, name: &str) -> u16 {
+        if name.is_empty() {
+            return 0;
+        }
+        let next = u16::try_from(self.0.len() + 1).unwrap_or(u16::MAX);
+        *self.0.entry(name.to_owned()).or_insert(next)
+    }
+}
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Task {
+    /// Its name.
+    pub name: Box<str>,
+    /// What it asks for.
+    pub shape: Shape,
+    /// When it comes, in seconds; `None` where that is not known.
+    pub arrival_s: Option<u64>,
+    /// How long it stays, in seconds; `None` for ever.
+    pub duration_s: Option<u64>,
+}
+
+/// Machines and tasks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Workload {
+    /// What people call it.
+    pub name: String,
+    /// The machines.
+    pub machines: Vec<Machine>,
+    /// The tasks, in the order of the file.
+    pub tasks: Vec<Task>,
+    /// The names of GPU models, by number.
+    pub models: Vec<String>,
+}
+
+impl Workload {
+    /// Thousandths of GPUs of all machines.
+    pub fn gpu_capacity(&self) -> i64 {
+        self.machines.iter().map(|machine| i64::from(machine.gpus) * i64::from(WHOLE_GPU)).sum()
+    }
+}

@@ -101,8 +101,10 @@ impl Builder {
 
     /// Makes the server; [`ApiServer::start`] then brings the store into its first state.
     pub fn build(self) -> Arc<ApiServer> {
-        let defs = self.resources.unwrap_or_else(orchestrator_kinds::builtin);
-        let registry = Registry::new(defs.into_iter().chain(self.added));
+        let registry = match self.resources {
+            Some(defs) => Registry::new(defs.into_iter().chain(self.added)),
+            None => Registry::builtin(self.added),
+        };
         self.removed.iter().for_each(|gvr| registry.remove(gvr));
         Arc::new(ApiServer::new(Parts {
             store: self.store,

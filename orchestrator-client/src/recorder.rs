@@ -25,7 +25,8 @@ const REMEMBERED: usize = 4096;
 /// Reports events on behalf of one component; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Recorder {
-    queue: mpsc::Sender<(Report, Busy)>,
+    // Boxed, since a queue has room for some dozen messages from the beginning.
+    queue: mpsc::Sender<Box<(Report, Busy)>>,
     client: Client,
     _writer: Arc<Task<()>>,
 }
@@ -87,7 +88,7 @@ impl Recorder {
     ) {
         let report = Report { object, r#type, reason: reason.into(), message };
         let busy = self.client.env().activity().begin();
-        if let Err(error) = self.queue.try_send((report, busy)) {
+        if let Err(error) = self.queue.try_send(Box::new((report, busy))) {
             tracing::warn!(%error, reason, "event dropped");
         }
     }
@@ -114,9 +115,11 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(mut self, mut reports: mpsc::Receiver<(Report, Busy)>) {
-        while let Some((report, _busy)) = reports.recv().await {
-            if let Err(status) = self.write(report).await {
+    async fn run(mut self, mut reports: mpsc::Receiver<Box<(Report, Busy)>>) {
+        while let Some(waiting) = reports.recv().await {
+            let (report, _busy) = *waiting;
+            // Boxed, so that a task that waits is small: most components hardly ever report.
+            if let Err(status) = Box::pin(self.write(report)).await {
                 tracing::debug!(%status, "event not written");
             }
         }

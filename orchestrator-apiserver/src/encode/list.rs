@@ -67,9 +67,14 @@ impl Parts {
         let def = Arc::clone(&list.def);
         let gvr = &def.gvr;
         let typed = Schema::builtin().kind(&gvr.group, &gvr.version, &def.kind).is_some();
+        let mut wire = Vec::new();
         let append: Append = match typed {
-            true => Box::new(|out, item| super::typeless::append(out, &item.wire())),
-            false => Box::new(|out, item| out.extend_from_slice(&item.wire())),
+            true => Box::new(move |out, item| {
+                wire.clear();
+                item.append_wire(&mut wire);
+                super::typeless::append(out, &wire);
+            }),
+            false => Box::new(|out, item| item.append_wire(out)),
         };
         let head = head(&format!("{}List", def.kind), &def.api_version(), &list, "items");
         Self { head, items: list.items.into_iter().enumerate(), append, tail: b"]}" }

@@ -20,8 +20,11 @@ pub(crate) fn encode(
     include: Include,
     clock: &Clock,
 ) -> Result<Bytes, Status> {
+    if form.shape == Shape::Object {
+        return as_it_is(item, form);
+    }
     let tree = item.tree().map_err(Status::internal)?;
-    if form.shape == Shape::Object || (tree.kind() == "Status" && tree.api_version() == "v1") {
+    if tree.kind() == "Status" && tree.api_version() == "v1" {
         return as_it_is(item, form);
     }
     let json = match form.shape {

@@ -3,12 +3,10 @@
 //! The built-in kinds' lists say both once, for the list; the items come without. The shared
 //! bytes of an item are cut, not decoded: the scanner looks for the two keys at the top level.
 
-use bytes::Bytes;
-
 /// Appends the JSON object `wire` to `out`, less its top-level `apiVersion` and `kind`.
 ///
 /// Bytes that do not look like a JSON object are appended as they are.
-pub(crate) fn append(out: &mut Vec<u8>, wire: &Bytes) {
+pub(crate) fn append(out: &mut Vec<u8>, wire: &[u8]) {
     let Some(cuts) = cuts(wire) else {
         out.extend_from_slice(wire);
         return;
@@ -83,7 +81,7 @@ mod tests {
 
     fn cut(text: &str) -> String {
         let mut out = Vec::new();
-        append(&mut out, &Bytes::copy_from_slice(text.as_bytes()));
+        append(&mut out, text.as_bytes());
         String::from_utf8(out).unwrap()
     }
 
@@ -121,7 +119,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
-            append(&mut Vec::new(), &Bytes::from(bytes));
+            append(&mut Vec::new(), &bytes);
         }
     }
 }

@@ -34,6 +34,10 @@ impl Resource {
             let storage = &self.def.storage;
             object.set("apiVersion", api_version(&storage.group, &storage.version));
         }
-        Ok(Value::from_object(object))
+        let value = Value::from_object(object);
+        // Every value ends as bytes: encoded here, outside of the store's lock, and counted as
+        // what it is.
+        value.bytes();
+        Ok(value)
     }
 }

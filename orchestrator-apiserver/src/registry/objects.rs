@@ -9,6 +9,7 @@ use orchestrator_core::store::{
 use orchestrator_core::value::Item;
 use orchestrator_core::{GroupVersionResource, Revision, Status, Store, Value};
 
+use super::recent::Recent;
 use super::{Registry, Resource, Stored};
 
 /// Reads of all objects, and compare-and-swap writes for the server's own parts.
@@ -19,7 +20,12 @@ use super::{Registry, Resource, Stored};
 pub struct Objects {
     store: Arc<dyn Store>,
     registry: Registry,
+    recent: Arc<Recent>,
 }
+
+/// How long a list may be whose items are kept at hand: classes and ranges, which every create
+/// looks through.
+const SHORT_LIST: usize = 8;
 
 /// How a replacement or a removal of an expected state went.
 #[derive(Debug)]
@@ -32,7 +38,7 @@ pub(crate) enum Replaced {
 
 impl Objects {
     pub(crate) fn new(store: Arc<dyn Store>, registry: Registry) -> Self {
-        Self { store, registry }
+        Self { store, registry, recent: Arc::default() }
     }
 
     /// The object `name` in `namespace`, which is empty for a cluster-scoped kind.
@@ -47,7 +53,10 @@ impl Objects {
     ) -> Result<Option<Item>, Status> {
         let Some(resource) = self.registry.get(gvr) else { return Ok(None) };
         match self.read(resource.key(namespace, name)).await? {
-            Some(stored) => resource.present(stored.item).map(Some),
+            Some(stored) => {
+                self.recent.note(stored.key.as_bytes(), &stored.item);
+                resource.present(stored.item).map(Some)
+            }
             None => Ok(None),
         }
     }
@@ -63,7 +72,13 @@ impl Objects {
     ) -> Result<Vec<Item>, Status> {
         let Some(resource) = self.registry.get(gvr) else { return Ok(Vec::new()) };
         let found = self.range(Range::new(resource.keys(namespace))).await?;
-        let items = found.kvs.into_iter().map(|kv| resource.present(Stored::from(kv).item));
+        let is_short = found.kvs.len() <= SHORT_LIST;
+        let items = found.kvs.into_iter().map(Stored::from).map(|stored| {
+            if is_short {
+                self.recent.note(stored.key.as_bytes(), &stored.item);
+            }
+            resource.present(stored.item)
+        });
         items.collect()
     }
 

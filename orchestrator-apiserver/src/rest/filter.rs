@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use orchestrator_core::object::Object;
 use orchestrator_core::selector::{FieldSelector, LabelSelector};
-use orchestrator_core::{Json, ResourceDef, Status};
+use orchestrator_core::{Item, Json, ResourceDef, Status};
 
 use crate::pipeline::Cx;
 
@@ -47,8 +47,16 @@ impl Filter {
         self.fields.required_value("metadata.name").filter(|name| !name.is_empty())
     }
 
+    /// Whether `item` is wanted; its tree is not made for an answer that is known without.
+    ///
+    /// # Errors
+    /// 500: the stored bytes are no object.
+    pub(crate) fn wants(&self, item: &Item) -> Result<bool, Status> {
+        Ok(self.is_everything() || self.matches(item.tree().map_err(Status::internal)?))
+    }
+
     /// Whether `object` is wanted.
-    pub(crate) fn matches(&self, object: &Object) -> bool {
+    fn matches(&self, object: &Object) -> bool {
         (self.labels.is_everything() || self.labels.matches_json(object.labels()))
             && (self.fields.is_everything() || self.fields.matches(|field| value(object, field)))
     }

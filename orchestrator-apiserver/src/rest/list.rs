@@ -102,7 +102,7 @@ impl Page {
         while let Some(kv) = kvs.next() {
             let key = kv.key.clone();
             let item = cx.resource.present(Stored::from(kv).item)?;
-            if filter.matches(item.tree().map_err(Status::internal)?) {
+            if filter.wants(&item)? {
                 self.items.push(item);
             }
             if limit > 0 && self.items.len() == limit && (more || kvs.peek().is_some()) {

@@ -102,7 +102,7 @@ async fn begin(
     let mut ready = VecDeque::with_capacity(found.kvs.len() + 1);
     for kv in found.kvs {
         let item = cx.resource.present(Stored::from(kv).item)?;
-        if filter.matches(item.tree().map_err(Status::internal)?) {
+        if filter.wants(&item)? {
             ready.push_back(Ok(WatchEvent::Added(item)));
         }
     }
@@ -175,10 +175,7 @@ impl Watcher {
     /// The item in the version watched, where the selectors want it.
     fn wanted(&self, item: Item) -> Result<Option<Item>, Status> {
         let item = self.resource.present(item)?;
-        if self.filter.is_everything() {
-            return Ok(Some(item));
-        }
-        let wanted = self.filter.matches(item.tree().map_err(Status::internal)?);
+        let wanted = self.filter.wants(&item)?;
         Ok(wanted.then_some(item))
     }
 

@@ -1,6 +1,6 @@
 //! One collection in memory, with indexes, at a known revision.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,6 +12,8 @@ use orchestrator_core::{Item, Json, Object, ObjectKey, Revision};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
+use super::content::{Content, Entry};
+use crate::Kind;
 use crate::writes::Write;
 
 /// The index by the uid of the controlling owner, which every cache has.
@@ -33,20 +35,9 @@ pub struct Cache {
     progress: Notify,
 }
 
-#[derive(Default)]
-struct Content {
-    items: BTreeMap<ObjectKey, Item>,
-    indexes: BTreeMap<&'static str, Index>,
-}
-
-struct Index {
-    values: IndexFn,
-    keys: BTreeMap<String, BTreeSet<ObjectKey>>,
-}
-
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let objects = self.content.read().items.len();
+        let objects = self.len();
         f.debug_struct("Cache")
             .field("objects", &objects)
             .field("revision", &self.revision())
@@ -68,17 +59,17 @@ impl Cache {
 
     /// The object of `key`.
     pub fn get(&self, key: &ObjectKey) -> Option<Item> {
-        self.content.read().items.get(key).cloned()
+        self.content.read().get(key).map(|entry| entry.item().clone())
     }
 
     /// All objects, in key order.
     pub fn list(&self) -> Vec<Item> {
-        self.content.read().items.values().cloned().collect()
+        self.content.read().entries().map(|entry| entry.item().clone()).collect()
     }
 
     /// How many objects there are.
     pub fn len(&self) -> usize {
-        self.content.read().items.len()
+        self.content.read().entries().len()
     }
 
     /// Whether there are none.
@@ -89,15 +80,33 @@ impl Cache {
     /// The objects of one namespace, in key order.
     pub fn namespace(&self, namespace: &str) -> Vec<Item> {
         let content = self.content.read();
-        let from = content.items.range(ObjectKey::new(namespace, "")..);
-        from.take_while(|(key, _)| key.namespace == namespace).map(|(_, i)| i.clone()).collect()
+        content.namespace(namespace).map(|entry| entry.item().clone()).collect()
     }
 
     /// The objects that `index` files under `value`, in key order; none for an unknown index.
     pub fn by_index(&self, index: &str, value: &str) -> Vec<Item> {
         let content = self.content.read();
-        let keys = content.indexes.get(index).and_then(|index| index.keys.get(value));
-        keys.into_iter().flatten().filter_map(|key| content.items.get(key).cloned()).collect()
+        content.by_index(index, value).map(|entry| entry.item().clone()).collect()
+    }
+
+    /// The object of `key` as a `K`, kept in that form.
+    pub(super) fn typed<K: Kind>(&self, key: &ObjectKey) -> Option<Arc<K>> {
+        self.content.read().get(key)?.typed()
+    }
+
+    /// All objects as `K`, in key order.
+    pub(super) fn typed_list<K: Kind>(&self) -> Vec<Arc<K>> {
+        self.content.read().entries().filter_map(Entry::typed).collect()
+    }
+
+    /// The objects of one namespace as `K`, in key order.
+    pub(super) fn typed_namespace<K: Kind>(&self, namespace: &str) -> Vec<Arc<K>> {
+        self.content.read().namespace(namespace).filter_map(Entry::typed).collect()
+    }
+
+    /// The objects that `index` files under `value` as `K`, in key order.
+    pub(super) fn typed_by_index<K: Kind>(&self, index: &str, value: &str) -> Vec<Arc<K>> {
+        self.content.read().by_index(index, value).filter_map(Entry::typed).collect()
     }
 
     /// Adds an index; one of that name that is there already stays as it is.
@@ -149,11 +158,7 @@ impl Cache {
 
     /// Whether the object is not there, is another one, or is on its way out.
     fn is_gone(&self, key: &ObjectKey, uid: &str) -> bool {
-        let content = self.content.read();
-        let Some(tree) = content.items.get(key).and_then(|item| item.tree().ok()) else {
-            return true;
-        };
-        tree.uid() != uid || tree.deletion_timestamp().is_some()
+        self.content.read().get(key).is_none_or(|entry| !entry.stays(uid))
     }
 
     /// Calls `handler` for each object that is there, and then for each change, in order.
@@ -177,17 +182,20 @@ impl Cache {
     /// Takes over a listed state: what is not in it is gone.
     pub(super) fn replace(&self, items: Vec<Item>, revision: Revision) {
         let handlers = self.handlers.lock();
-        let listed: BTreeMap<_, _> = items.into_iter().map(|item| (item.key(), item)).collect();
+        let listed: BTreeMap<_, _> =
+            items.into_iter().map(|item| (item.light().key(), item)).collect();
         let gone: Vec<ObjectKey> = {
             let content = self.content.read();
-            content.items.keys().filter(|key| !listed.contains_key(*key)).cloned().collect()
+            content.keys().filter(|key| !listed.contains_key(*key)).cloned().collect()
         };
         let mut changes = Vec::with_capacity(gone.len() + listed.len());
         {
             let mut content = self.content.write();
             changes.extend(gone.iter().map(|key| Change { old: content.remove(key), new: None }));
             for (key, item) in listed {
-                let old = content.insert(key, item.clone());
+                // Lists are long, so no item of one keeps its tree for the next.
+                let item = item.light();
+                let old = content.insert(key, &item.light());
                 if old.as_ref().is_none_or(|old| old.revision() != item.revision()) {
                     changes.push(Change { old, new: Some(item) });
                 }
@@ -204,7 +212,7 @@ impl Cache {
             let key = item.key();
             let old = match event {
                 WatchEvent::Deleted(_) => self.content.write().remove(&key),
-                _ => self.content.write().insert(key, item.clone()),
+                _ => self.content.write().insert(key, item),
             };
             let change = Change::from_event(old, event).expect("an event with an item");
             notify(&handlers, &[change]);
@@ -217,61 +225,6 @@ fn notify(handlers: &[ChangeHandler], changes: &[Change]) {
     for change in changes {
         for handler in handlers {
             handler(change);
-        }
-    }
-}
-
-impl Content {
-    fn add_index(&mut self, name: &'static str, values: IndexFn) {
-        if self.indexes.contains_key(name) {
-            return;
-        }
-        let mut index = Index { values, keys: BTreeMap::new() };
-        for (key, item) in &self.items {
-            index.file(key, item);
-        }
-        self.indexes.insert(name, index);
-    }
-
-    fn insert(&mut self, key: ObjectKey, item: Item) -> Option<Item> {
-        let old = self.items.insert(key.clone(), item.clone());
-        for index in self.indexes.values_mut() {
-            if let Some(old) = &old {
-                index.unfile(&key, old);
-            }
-            index.file(&key, &item);
-        }
-        old
-    }
-
-    fn remove(&mut self, key: &ObjectKey) -> Option<Item> {
-        let old = self.items.remove(key)?;
-        for index in self.indexes.values_mut() {
-            index.unfile(key, &old);
-        }
-        Some(old)
-    }
-}
-
-impl Index {
-    fn values(&self, item: &Item) -> Vec<String> {
-        item.tree().map(|tree| (self.values)(tree)).unwrap_or_default()
-    }
-
-    fn file(&mut self, key: &ObjectKey, item: &Item) {
-        for value in self.values(item) {
-            self.keys.entry(value).or_default().insert(key.clone());
-        }
-    }
-
-    fn unfile(&mut self, key: &ObjectKey, item: &Item) {
-        for value in self.values(item) {
-            if let Some(keys) = self.keys.get_mut(&value) {
-                keys.remove(key);
-                if keys.is_empty() {
-                    self.keys.remove(&value);
-                }
-            }
         }
     }
 }

@@ -6,6 +6,7 @@
 //! is resumed where it stopped, and only a revision that is gone leads to a new list.
 
 mod cache;
+mod content;
 mod reflector;
 mod typed;
 

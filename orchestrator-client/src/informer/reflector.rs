@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use orchestrator_core::request::Options;
-use orchestrator_core::service::ResponseBody;
+use orchestrator_core::service::{ResponseBody, Watch};
 use orchestrator_core::{GroupVersionResource, Revision, Status, Verb};
 
 use super::Cache;
@@ -64,6 +64,15 @@ impl Reflector {
 
     /// Lists unless there is a revision to resume from, then watches until the watch ends.
     async fn follow(&self, resume: Option<Revision>) -> Result<(), Status> {
+        // Boxed, so that the task is small while it follows the watch, which is nearly always.
+        let mut events = Box::pin(self.open(resume)).await?.events;
+        while let Some(event) = events.next().await {
+            self.cache.apply(&event?);
+        }
+        Err(Status::new(ENDED, "", "watch ended"))
+    }
+
+    async fn open(&self, resume: Option<Revision>) -> Result<Watch, Status> {
         let from = match resume {
             Some(revision) => revision,
             None => self.list().await?,
@@ -75,14 +84,10 @@ impl Reflector {
             ..Options::default()
         };
         let request = self.client.request(Verb::Watch, self.resource.clone()).options(options);
-        let mut watch = match self.client.call(request).await?.body {
-            ResponseBody::Watch(watch) => watch.events,
-            other => return Err(unexpected(&other)),
-        };
-        while let Some(event) = watch.next().await {
-            self.cache.apply(&event?);
+        match self.client.call(request).await?.body {
+            ResponseBody::Watch(watch) => Ok(watch),
+            other => Err(unexpected(&other)),
         }
-        Err(Status::new(ENDED, "", "watch ended"))
     }
 
     async fn list(&self) -> Result<Revision, Status> {

@@ -3,14 +3,14 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use orchestrator_core::{Item, ObjectKey, Revision};
+use orchestrator_core::{ObjectKey, Revision};
 
 use super::{Cache, ChangeHandler, IndexFn};
 use crate::Kind;
 
 /// The shared cache of one kind, typed; cheap to clone.
 ///
-/// An object that does not have the type's shape is left out, with a warning in the trace.
+/// The objects come without their `managedFields`, as [`Item::typed`](orchestrator_core::Item::typed) says. An object that does not have the type's shape is left out, with a warning in the trace.
 #[derive(Clone, Debug)]
 pub struct Informer<K> {
     cache: Arc<Cache>,
@@ -24,22 +24,22 @@ impl<K: Kind> Informer<K> {
 
     /// The object of `key`.
     pub fn get(&self, key: &ObjectKey) -> Option<Arc<K>> {
-        typed(&self.cache.get(key)?)
+        self.cache.typed(key)
     }
 
     /// All objects, in key order.
     pub fn list(&self) -> Vec<Arc<K>> {
-        self.cache.list().iter().filter_map(typed).collect()
+        self.cache.typed_list()
     }
 
     /// The objects of one namespace, in key order.
     pub fn namespace(&self, namespace: &str) -> Vec<Arc<K>> {
-        self.cache.namespace(namespace).iter().filter_map(typed).collect()
+        self.cache.typed_namespace(namespace)
     }
 
     /// The objects that `index` files under `value`, in key order.
     pub fn by_index(&self, index: &'static str, value: &str) -> Vec<Arc<K>> {
-        self.cache.by_index(index, value).iter().filter_map(typed).collect()
+        self.cache.typed_by_index(index, value)
     }
 
     /// Adds an index.
@@ -73,12 +73,4 @@ impl<K: Kind> Informer<K> {
     pub fn cache(&self) -> &Arc<Cache> {
         &self.cache
     }
-}
-
-fn typed<K: Kind>(item: &Item) -> Option<Arc<K>> {
-    item.typed()
-        .inspect_err(|error| {
-            tracing::warn!(kind = K::KIND, key = %item.key(), %error, "object has another shape");
-        })
-        .ok()
 }

@@ -5,21 +5,15 @@ use futures::stream::{self, BoxStream, StreamExt};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use orchestrator_core::env::Task;
+use orchestrator_core::scan::{Malformed, Members};
 use orchestrator_core::service::WatchEvent;
 use orchestrator_core::{Item, Object, Revision, Status};
-use serde::Deserialize;
 
 /// The longest frame taken: an object of the store's limit, with room for its envelope.
 const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
 
 /// The annotation of the bookmark that ends the initial state.
 const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
-
-#[derive(Deserialize)]
-struct Frame {
-    r#type: String,
-    object: Object,
-}
 
 struct Reader {
     body: Incoming,
@@ -86,18 +80,34 @@ impl Reader {
 }
 
 fn decode(line: &[u8]) -> Result<WatchEvent, Status> {
-    let frame: Frame = serde_json::from_slice(line).map_err(Status::internal)?;
-    let object = frame.object;
-    Ok(match frame.r#type.as_str() {
-        "ADDED" => WatchEvent::Added(Item::unstored(object)),
-        "MODIFIED" => WatchEvent::Modified(Item::unstored(object)),
-        "DELETED" => WatchEvent::Deleted(Item::unstored(object)),
-        "BOOKMARK" => WatchEvent::Bookmark {
-            revision: Revision::new(object.resource_version().parse().unwrap_or_default()),
-            initial_events_end: object.annotation(INITIAL_EVENTS_END) == Some("true"),
-        },
-        "ERROR" => return Err(Status::from_object(&object, 500)),
-        other => return Err(Status::internal(format_args!("unknown watch event {other:?}"))),
+    let mut members = Members::new(line, 0).ok_or_else(|| Status::internal(Malformed))?;
+    let (mut word, mut object) = (&[][..], None);
+    while let Some(member) = members.step().map_err(Status::internal)? {
+        match member.name {
+            b"type" => word = &line[member.value],
+            b"object" => object = Some(&line[member.value]),
+            _ => {}
+        }
+    }
+    let object = object.ok_or_else(|| Status::internal("watch event without an object"))?;
+    let item = || Item::from_wire(Bytes::copy_from_slice(object));
+    let tree = || serde_json::from_slice::<Object>(object).map_err(Status::internal);
+    Ok(match word {
+        br#""ADDED""# => WatchEvent::Added(item()),
+        br#""MODIFIED""# => WatchEvent::Modified(item()),
+        br#""DELETED""# => WatchEvent::Deleted(item()),
+        br#""BOOKMARK""# => {
+            let object = tree()?;
+            WatchEvent::Bookmark {
+                revision: Revision::new(object.resource_version().parse().unwrap_or_default()),
+                initial_events_end: object.annotation(INITIAL_EVENTS_END) == Some("true"),
+            }
+        }
+        br#""ERROR""# => return Err(Status::from_object(&tree()?, 500)),
+        other => {
+            let other = String::from_utf8_lossy(other);
+            return Err(Status::internal(format_args!("unknown watch event {other}")));
+        }
     })
 }
 

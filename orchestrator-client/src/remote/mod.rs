@@ -4,6 +4,7 @@
 //! the controllers, the scheduler and the node agent run unchanged against any Kubernetes API
 //! server. Exec, attach and port-forward are not for parts of the system, and are not served here.
 
+mod answer;
 mod config;
 mod connect;
 mod discovery;

@@ -14,12 +14,12 @@ use hyper::body::Incoming;
 use orchestrator_core::env::Task;
 use orchestrator_core::request::{ApiRequest, Body};
 use orchestrator_core::resource::{ResourceDef, Scope};
-use orchestrator_core::service::{ApiResponse, ApiService, List, ResponseBody, Watch};
-use orchestrator_core::{Env, Item, Json, Object, Revision, Status, Verb};
+use orchestrator_core::service::{ApiResponse, ApiService, ResponseBody, Watch};
+use orchestrator_core::{Env, Json, Object, Status, Verb};
 use serde_json::json;
 
 use super::connect::Connector;
-use super::{ConfigError, RemoteConfig, frames, path};
+use super::{ConfigError, RemoteConfig, answer, frames, path};
 
 /// The largest answer taken, watches aside: a list of some hundred thousand objects.
 const MAX_ANSWER_BYTES: usize = 1 << 30;
@@ -97,10 +97,9 @@ impl ApiService for RemoteService {
         } else if request.subresource == "log" {
             ResponseBody::Bytes { content_type: "text/plain", stream: bytes(answer, connection) }
         } else {
-            let object = tokio::time::timeout(REQUEST_TIMEOUT, read(answer.into_body())).await;
-            let object =
-                object.map_err(|_| Status::timeout("the answer did not end in time", 1))?;
-            decode(code, object?, &request)
+            let body = tokio::time::timeout(REQUEST_TIMEOUT, collect(answer.into_body())).await;
+            let body = body.map_err(|_| Status::timeout("the answer did not end in time", 1))?;
+            answer::decode(code, body?, definition(&request), request.verb == Verb::List)?
         };
         Ok(ApiResponse { warnings, body })
     }
@@ -133,44 +132,13 @@ fn prune_nulls(value: &mut Json) {
     }
 }
 
-fn decode(code: u16, object: Object, request: &ApiRequest) -> ResponseBody {
-    let def = definition(request);
-    if request.verb != Verb::List && !object.kind().ends_with("List") {
-        return ResponseBody::Object { code, item: Item::unstored(object), def: Some(def) };
-    }
-    let api_version = Json::from(object.api_version());
-    let kind = Json::from(object.kind().strip_suffix("List").unwrap_or_default());
-    let mut map = object.into_map();
-    let meta = Object::from(match map.remove("metadata") {
-        Some(Json::Object(meta)) => meta,
-        _ => Default::default(),
-    });
-    let items = match map.remove("items") {
-        Some(Json::Array(items)) => items,
-        _ => Vec::new(),
-    };
-    let item = |item| match item {
-        Json::Object(mut map) => {
-            // Items of a list leave out what the list says for all of them.
-            map.entry("apiVersion").or_insert_with(|| api_version.clone());
-            map.entry("kind").or_insert_with(|| kind.clone());
-            Some(Item::unstored(Object::from(map)))
-        }
-        _ => None,
-    };
-    ResponseBody::List(List {
-        def,
-        revision: Revision::new(meta.text_at(&["resourceVersion"]).parse().unwrap_or_default()),
-        continue_token: meta.text_at(&["continue"]).to_owned(),
-        remaining: meta.int_at(&["remainingItemCount"]).and_then(|count| count.try_into().ok()),
-        items: items.into_iter().filter_map(item).collect(),
-    })
+pub(super) async fn read(body: Incoming) -> Result<Object, Status> {
+    serde_json::from_slice(&collect(body).await?).map_err(Status::internal)
 }
 
-pub(super) async fn read(body: Incoming) -> Result<Object, Status> {
+async fn collect(body: Incoming) -> Result<Bytes, Status> {
     let collected = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
-    let bytes = collected.map_err(|error| Status::unavailable(chain(&*error)))?.to_bytes();
-    serde_json::from_slice(&bytes).map_err(Status::internal)
+    Ok(collected.map_err(|error| Status::unavailable(chain(&*error)))?.to_bytes())
 }
 
 fn bytes(

@@ -7,3 +7,10 @@
 pub mod etcd {
     tonic::include_proto!("etcdserverpb");
 }
+
+/// The envelope of the calls between members of the Raft engine.
+#[allow(missing_docs, clippy::all, reason = "generated; `proto/raft.proto` documents it")]
+#[cfg(feature = "raft")]
+pub mod raft {
+    tonic::include_proto!("orchestrator.raft.v1");
+}

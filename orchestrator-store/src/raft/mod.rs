@@ -30,7 +30,7 @@ mod snapshot;
 mod start;
 mod state;
 mod store;
-#[cfg(test)]
+#[cfg(all(test, feature = "simulation"))]
 mod tests;
 mod types;
 

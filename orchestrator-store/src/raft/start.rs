@@ -87,7 +87,7 @@ impl Parts<'_> {
         let (snapshots, held) = opened.map_err(StartError::Disk)?;
         let fresh = || (Mvcc::new(builder.limits.clone()), State::default());
         let (mvcc, state) = held.unwrap_or_else(fresh);
-        let replica = Replica::new((*env).clone(), env.instant(), mvcc, None);
+        let replica = Replica::new((*env).clone(), env.instant(), mvcc, None).planted(planted);
         let copy = Arc::new(Copy::new(Arc::new(replica), state));
         let snapshots = Arc::new(snapshots);
         let Identity { cluster, id, .. } = **identity;

@@ -1,8 +1,12 @@
 //! The engines against the suite that every store must pass.
 
+#[cfg(feature = "durable")]
+mod durable;
 #[cfg(feature = "etcd")]
 mod face;
 #[cfg(feature = "etcd")]
 mod etcd;
 mod memory;
 mod parallel;
+#[cfg(feature = "raft")]
+mod raft;

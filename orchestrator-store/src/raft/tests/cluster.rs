@@ -11,8 +11,8 @@ use orchestrator_core::{Env, Store};
 use tokio::sync::OnceCell;
 
 use super::super::network::LocalNetwork;
-use super::super::{Builder, InitialMember, RaftStore};
-use crate::disk::{Disk, Files};
+use super::super::{Builder, InitialMember, RaftStore, StartError};
+use crate::sim::disk::SimDisk;
 
 /// Members that can be stopped and started again.
 pub(super) struct Cluster {
@@ -20,7 +20,7 @@ pub(super) struct Cluster {
     pub(super) network: LocalNetwork,
     pub(super) members: Vec<Option<Arc<RaftStore>>>,
     initial: Vec<InitialMember>,
-    folder: tempfile::TempDir,
+    pub(super) disks: Vec<SimDisk>,
     options: fn(Builder) -> Builder,
 }
 
@@ -32,7 +32,7 @@ impl std::fmt::Debug for Cluster {
 
 /// Logs that start small, so that many of them fit.
 pub(super) fn small(builder: Builder) -> Builder {
-    builder.segment_bytes(1 << 20)
+    builder.segment_bytes(64 << 10)
 }
 
 impl Cluster {
@@ -41,8 +41,9 @@ impl Cluster {
         let name = |id: u64| format!("m{id}");
         let initial = (1..=size).map(|id| InitialMember::new(id, name(id), name(id))).collect();
         let network = LocalNetwork::new(env.clone());
-        let folder = tempfile::tempdir().unwrap();
-        let mut cluster = Self { env, network, members: Vec::new(), initial, folder, options };
+        let disks = (0..size).map(SimDisk::new).collect();
+        let members = Vec::new();
+        let mut cluster = Self { env, network, members, initial, disks, options };
         for id in 1..=size {
             cluster.members.push(None);
             cluster.start(id).await;
@@ -50,18 +51,21 @@ impl Cluster {
         cluster
     }
 
-    pub(super) fn disk(&self, id: u64) -> Arc<dyn Disk> {
-        Arc::new(Files::new(self.folder.path().join(format!("m{id}"))).unwrap())
-    }
-
     /// Starts the member `id`, which is one of the first.
     pub(super) async fn start(&mut self, id: u64) {
+        self.try_start(id).await.unwrap();
+    }
+
+    pub(super) async fn try_start(&mut self, id: u64) -> Result<(), StartError> {
         let builder = (self.options)(RaftStore::builder())
             .name(format!("m{id}"))
             .initial(self.initial.clone());
         let transport = self.network.at(format!("m{id}"));
-        let started = builder.start(self.disk(id), transport, self.env.clone()).await;
-        self.members[id as usize - 1] = Some(Arc::new(started.unwrap()));
+        let place = usize::try_from(id).unwrap() - 1;
+        let disk = Arc::new(self.disks[place].attach());
+        let started = builder.start(disk, transport, self.env.clone()).await;
+        self.members[place] = Some(Arc::new(started?));
+        Ok(())
     }
 
     /// Starts a member that joins.
@@ -71,18 +75,26 @@ impl Cluster {
             .peer_url(name)
             .learner(learner)
             .join(["m1", "m2", "m3"]);
-        let disk = Arc::new(Files::new(self.folder.path().join(name)).unwrap());
+        let disk = Arc::new(SimDisk::new(99).attach());
         let started = builder.start(disk, self.network.at(name), self.env.clone()).await;
         Arc::new(started.unwrap())
     }
 
-    /// Stops the member `id`, as a crash would.
+    /// Stops the member `id` by loss of power.
     pub(super) fn stop(&mut self, id: u64) {
-        self.members[id as usize - 1] = None;
+        let place = usize::try_from(id).unwrap() - 1;
+        self.disks[place].crash();
+        self.members[place] = None;
+        self.disks[place].restart();
     }
 
     pub(super) fn member(&self, id: u64) -> &Arc<RaftStore> {
-        self.members[id as usize - 1].as_ref().unwrap()
+        self.members[usize::try_from(id).unwrap() - 1].as_ref().unwrap()
+    }
+
+    /// A member that runs, other than `id`.
+    pub(super) fn other_than(&self, id: u64) -> &Arc<RaftStore> {
+        self.members.iter().flatten().find(|member| member.id() != id).unwrap()
     }
 }
 

@@ -21,10 +21,10 @@ const WHOLE: usize = WHOLE_GPU as usize / STEP;
 
 /// How much the worth of GPUs counts, in units of a GPU that no task can use. The three weights
 /// were searched for on openb's default trace, and hold on the others.
-const WORTH_WEIGHT: f64 = 68.0;
+const WORTH_WEIGHT: f64 = 67.5;
 
 /// How much fragmentation counts.
-const FRAGMENTATION_WEIGHT: f64 = 6.4;
+const FRAGMENTATION_WEIGHT: f64 = 6.35;
 
 /// How much the tasks that still fit count.
 const POTENTIAL_WEIGHT: f64 = 0.63;
@@ -168,7 +168,7 @@ struct Pieces {
 impl Pieces {
     /// How many patterns are cut in search of the prices; more change them by a hundredth
     /// at most.
-    const ROUNDS: usize = 8_000;
+    const ROUNDS: usize = 20_000;
 
     /// How fast a size that there is less of than wanted becomes dearer.
     const RATE: f64 = 2.0;

@@ -1,9 +1,17 @@
 //! The command line.
 
-use std::net::SocketAddr;
+mod bench;
+mod engine;
+mod store;
+
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use bench::{Bench, BenchStore};
+pub use engine::{Engine, EngineKind, Etcd, Peer, Raft};
+pub use store::{Compact, Migrate, One, Restore, Serve, Snapshot, Store};
 
 /// Kubernetes in one process: an API server, controllers, a scheduler and nodes.
 #[derive(Debug, Parser)]
@@ -34,19 +42,32 @@ pub enum Command {
     #[command(after_help = "Examples:
   orchestrator up -f examples/manifests/shop.yaml
   orchestrator up --runtime simulated --nodes 500")]
-    Up(Up),
+    Up(Box<Up>),
     /// Serve the API, and run any of the other parts beside it.
     #[command(
         after_help = "Writes ca.crt, admin.kubeconfig and admin.token into the data directory, and
 prints `ready <url>` on stdout once every part is ready."
     )]
-    Server(Server),
+    Server(Box<Server>),
     /// Run a node agent against an API server.
     Agent(Agent),
     /// Run the scheduler against an API server.
     Scheduler(Remote),
     /// Run the controllers against an API server.
     Controllers(Remote),
+    /// Serve a store as an etcd does, without Kubernetes.
+    #[command(after_help = "Prints `ready <url>` on stdout once clients are served.
+
+Examples:
+  orchestrator etcd --data-dir data
+  etcdctl --endpoints 127.0.0.1:2379 put key value")]
+    Etcd(Box<Serve>),
+    /// Look after a store: status, snapshot, restore, migrate, compact.
+    #[command(subcommand)]
+    Store(Box<Store>),
+    /// Measure what this machine can do.
+    #[command(subcommand)]
+    Bench(Bench),
     /// Small programs for manifests that shall run anywhere, such as a web server.
     #[command(subcommand)]
     Toolbox(Toolbox),
@@ -75,6 +96,9 @@ pub struct Up {
     #[command(flatten)]
     pub listen: Listen,
 
+    #[command(flatten)]
+    pub engine: Engine,
+
     /// Stop once everything is ready, instead of running until Ctrl-C.
     #[arg(long)]
     pub exit_when_ready: bool,
@@ -88,6 +112,13 @@ pub struct Up {
 pub struct Server {
     #[command(flatten)]
     pub listen: Listen,
+
+    #[command(flatten)]
+    pub engine: Engine,
+
+    /// Serve the store here too, as an etcd does, without authentication.
+    #[arg(long, value_name = "ADDRESS", help_heading = "Store")]
+    pub etcd_listen: Option<SocketAddr>,
 
     /// Which parts to run.
     #[arg(
@@ -127,7 +158,7 @@ pub struct Listen {
     #[arg(long, default_value = "127.0.0.1:6443", value_name = "ADDRESS")]
     pub bind: SocketAddr,
 
-    /// Where certificates, kubeconfig and the state of nodes are kept.
+    /// Where the store, certificates, kubeconfig and the state of nodes are kept.
     #[arg(long, default_value = "orchestrator-data", value_name = "DIR")]
     pub data_dir: PathBuf,
 }
@@ -163,6 +194,30 @@ pub struct Agent {
     /// Run the pods of the manifests in this directory, whatever the API says.
     #[arg(long, value_name = "DIR")]
     pub static_pods: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub face: Face,
+}
+
+/// Where a node serves logs, exec and port-forward to the API server.
+#[derive(Args, Debug)]
+pub struct Face {
+    /// The node's address; without it, the one from which the API server is reached.
+    #[arg(long, value_name = "IP")]
+    pub node_ip: Option<IpAddr>,
+
+    /// The port at which the node serves logs, exec and port-forward to the API server; 0 takes a
+    /// free one. The node tells it in its status.
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+
+    /// The certificate that the node serves with; without it, it signs one itself.
+    #[arg(long, value_name = "FILE", requires = "tls_private_key_file")]
+    pub tls_cert_file: Option<PathBuf>,
+
+    /// The key of --tls-cert-file.
+    #[arg(long, value_name = "FILE", requires = "tls_cert_file")]
+    pub tls_private_key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,8 +5,10 @@
 
 mod args;
 mod commands;
+mod limits;
 mod progress;
 mod report;
+mod store;
 mod waiting;
 
 use std::process::ExitCode;
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
     if let Err(error) = trace(&cli.log, cli.log_json) {
         return fail(&error);
     }
+    limits::raise_open_files();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
@@ -45,11 +48,14 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<(), BoxError> {
     match command {
-        Command::Up(up) => commands::up::run(up).await,
-        Command::Server(server) => commands::server::run(server).await,
+        Command::Up(up) => commands::up::run(*up).await,
+        Command::Server(server) => commands::server::run(*server).await,
         Command::Agent(agent) => commands::agent::run(agent).await,
         Command::Scheduler(remote) => commands::parts::scheduler(remote).await,
         Command::Controllers(remote) => commands::parts::controllers(remote).await,
+        Command::Etcd(serve) => commands::etcd::run(*serve).await,
+        Command::Store(command) => commands::store::run(*command).await,
+        Command::Bench(bench) => commands::bench::run(bench).await,
         Command::Toolbox(Toolbox::Http { listen, text, upstream }) => {
             commands::toolbox::http(listen, Page { text, upstream }).await
         }

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 use orchestrator::client::{Informers, KindExt};
 
 /// A table without lines, as wide as the terminal.
-fn table(headings: &[&str]) -> Table {
+pub fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(headings);

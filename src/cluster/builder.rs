@@ -115,6 +115,16 @@ impl Builder {
         self
     }
 
+    /// Keeps objects in files below `folder`, made where there are none: they survive the process.
+    #[cfg(feature = "durable")]
+    pub fn durable(self, folder: impl Into<std::path::PathBuf>) -> Self {
+        let folder = folder.into();
+        self.open_store(async move |env| {
+            let store = orchestrator_store::DurableStore::builder().open_path(folder, env).await?;
+            Ok(Arc::new(store) as Arc<dyn Operator>)
+        })
+    }
+
     /// Keeps objects in a running etcd.
     #[cfg(feature = "etcd")]
     pub fn etcd(self, etcd: orchestrator_store::etcd::Builder) -> Self {

@@ -73,7 +73,7 @@ impl Opened {
     fn memory(memory: Arc<MemoryStore>) -> Self {
         Self {
             store: Arc::clone(&memory) as _,
-            operator: None,
+            operator: Some(Arc::clone(&memory) as _),
             memory: Some(memory),
             compaction: None,
         }

@@ -11,8 +11,8 @@ use orchestrator::core::resource::Network;
 use orchestrator::runtime::agent::host_name;
 use orchestrator::{Builder, Cluster, Part};
 
-use crate::UsageError;
-use crate::args::RuntimeKind;
+use crate::args::{Engine, RuntimeKind};
+use crate::{UsageError, store};
 
 /// What the command line says about the cluster.
 pub struct Shape<'a> {
@@ -21,15 +21,18 @@ pub struct Shape<'a> {
     pub nodes: u16,
     pub network: Network,
     pub data_dir: &'a Path,
+    pub engine: Engine,
     pub static_pods: Option<PathBuf>,
 }
 
 /// A builder of the cluster.
 pub fn builder(shape: Shape<'_>) -> Result<Builder, BoxError> {
+    let (engine, data_dir) = (shape.engine, shape.data_dir.to_owned());
     let mut builder = Cluster::builder()
         .parts(shape.parts.iter().copied())
         .network(shape.network)
-        .data_dir(shape.data_dir);
+        .data_dir(shape.data_dir)
+        .open_store(async move |env| store::engine(&engine, &data_dir, &env).await);
     if !shape.parts.contains(&Part::Nodes) {
         return Ok(builder);
     }

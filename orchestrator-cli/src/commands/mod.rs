@@ -1,9 +1,12 @@
 //! The commands, one file each.
 
 pub mod agent;
+pub mod bench;
 pub mod cluster;
+pub mod etcd;
 pub mod parts;
 pub mod server;
+pub mod store;
 pub mod toolbox;
 pub mod up;
 

@@ -1,6 +1,7 @@
 //! `orchestrator server`: the API, and any of the other parts beside it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use orchestrator::Part;
 use orchestrator::cluster::ServeOptions;
@@ -8,6 +9,7 @@ use orchestrator::core::BoxError;
 use orchestrator::core::resource::Network;
 
 use super::cluster::{Shape, builder, ready};
+use super::etcd::Face;
 use super::termination;
 use crate::UsageError;
 use crate::args::{Part as Named, Server};
@@ -26,11 +28,18 @@ pub async fn run(server: Server) -> Result<(), BoxError> {
         nodes: server.nodes,
         network: network(server.service_cidr, server.pod_cidr, nodes > 0),
         data_dir: &server.listen.data_dir,
+        engine: server.engine,
         static_pods: server.static_pods,
     };
     let mut end = std::pin::pin!(termination());
     let cluster = builder(shape)?.start().await?;
     let serving = cluster.serve(ServeOptions { bind: server.listen.bind }).await?;
+    let face = match (server.etcd_listen, cluster.operator()) {
+        (Some(listen), Some(store)) => {
+            Some(Face::start(listen, Arc::clone(store), cluster.env()).await?)
+        }
+        _ => None,
+    };
     tokio::select! {
         biased;
         () = &mut end => {}
@@ -38,6 +47,9 @@ pub async fn run(server: Server) -> Result<(), BoxError> {
             println!("ready {}", serving.url());
             end.await;
         }
+    }
+    if let Some(face) = face {
+        face.shutdown().await;
     }
     serving.shutdown().await;
     cluster.shutdown().await;

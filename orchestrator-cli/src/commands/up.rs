@@ -27,6 +27,7 @@ pub async fn run(up: Up) -> Result<(), BoxError> {
         nodes: up.nodes,
         network: Network::default(),
         data_dir: &up.listen.data_dir,
+        engine: up.engine.clone(),
         static_pods: None,
     };
     let mut end = std::pin::pin!(termination());

@@ -3,10 +3,17 @@
 //! Each test starts `orchestrator` on a free port in a folder of its own. What needs a program or
 //! recorded facts that are not on this machine says so and passes.
 
+mod agent;
 mod facts;
 mod faults;
 mod kubectl;
+mod members;
 mod python;
 mod server;
+mod store_durable;
+mod store_links;
+mod store_raft;
+mod store_server;
+mod store_tools;
 mod transcripts;
 mod up;

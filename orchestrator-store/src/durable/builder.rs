@@ -8,7 +8,7 @@ use orchestrator_core::Env;
 
 use super::{DurableStore, OpenError};
 use crate::disk::{Disk, Files};
-use crate::mvcc::Limits;
+use crate::mvcc::{Limits, Mvcc};
 use crate::planted::Planted;
 
 /// The options of a [`DurableStore`].
@@ -92,6 +92,20 @@ impl Builder {
         let shown = path.display().to_string();
         let files = env.blocking(move || Files::new(path)).await.map_err(OpenError::io(&shown))?;
         self.open(Arc::new(files), env).await
+    }
+
+    /// Makes a store in the empty folder `path` that goes on where `mvcc` ends, as an
+    /// [image](crate::image) has brought it here; its leases begin anew.
+    ///
+    /// # Errors
+    /// There is a store already, somebody uses the folder, or the disk failed.
+    pub async fn restore_path(
+        self,
+        path: impl AsRef<Path>,
+        mvcc: Mvcc,
+        env: Env,
+    ) -> Result<(), OpenError> {
+        super::restore::restore(self, path.as_ref(), mvcc, env).await
     }
 
     /// Opens the store on `disk`.

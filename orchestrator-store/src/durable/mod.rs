@@ -25,6 +25,7 @@ mod keeper;
 mod open;
 mod operator;
 mod queue;
+mod restore;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -103,6 +104,8 @@ impl DurableStore {
     ///
     /// Writes that come later, or are on their way, are refused.
     pub async fn close(&self) {
+        // Keeps the time up to which leases have lived; without it they live a little longer.
+        let _ = self.shared.submit(Request::Command(Command::Expire)).await;
         self.shared.queue.stop();
         let writer = self.writer.lock().take();
         if let Some(writer) = writer {

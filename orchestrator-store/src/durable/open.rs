@@ -27,7 +27,7 @@ use crate::wal::{self, Damage, Entry, Wal};
 use crate::wire::{Reader, WireError, Writer as WireWriter};
 
 /// The record of what never changes.
-const IDENTITY: &str = "store";
+pub(super) const IDENTITY: &str = "store";
 
 /// How many entries go to the thread that applies them at a time.
 const REPLAYED_AT_A_TIME: usize = 256;
@@ -59,12 +59,7 @@ pub(super) async fn open(
     disk: Arc<dyn Disk>,
     env: Env,
 ) -> Result<DurableStore, OpenError> {
-    let fresh = Identity {
-        // Never zero, which would mean that there is none.
-        cluster: env.random_below(u64::MAX - 1) + 1,
-        salt: env.random_below(u64::MAX),
-        name: options.name.clone(),
-    };
+    let fresh = Identity::new(&options, &env);
     let asked = options.clone();
     let found = env.blocking(move || find(&asked, disk, fresh)).await?;
     Ok(start(options, found, env))
@@ -75,7 +70,8 @@ fn start(options: Builder, found: Found, env: Env) -> DurableStore {
     let Found { identity, journal, mvcc, state, checkpoints, checkpoint_bytes } = found;
     let lost = options.planted.has(Fault::LeaseTimeLost);
     let base = state.at + if lost { LOST_TIME } else { Duration::ZERO };
-    let replica = Replica::resumed(env.clone(), base, mvcc, options.keep_history);
+    let replica = Replica::resumed(env.clone(), base, mvcc, options.keep_history)
+        .planted(options.planted);
     let sizes = Sizes::default();
     sizes.log.store(journal.wal.disk_bytes(), Ordering::Relaxed);
     sizes.checkpoints.store(checkpoint_bytes, Ordering::Relaxed);
@@ -111,10 +107,7 @@ fn start(options: Builder, found: Found, env: Env) -> DurableStore {
 
 /// Reads what is on disk, or begins there.
 fn find(options: &Builder, disk: Arc<dyn Disk>, fresh: Identity) -> Result<Found, OpenError> {
-    let lock = disk.lock().map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => OpenError::InUse(error),
-        _ => OpenError::io("the lock")(error),
-    })?;
+    let lock = lock(&*disk)?;
     let identity = identity(options, &*disk, fresh)?;
     let checkpoints = checkpoint::list(&*disk)?;
     let (mvcc, state) = newest_good(&*disk, &checkpoints)?;
@@ -135,6 +128,14 @@ fn find(options: &Builder, disk: Arc<dyn Disk>, fresh: Identity) -> Result<Found
     let checkpoint_bytes = checkpoints.iter().map(|index| length(&*disk, *index)).sum();
     let journal = Journal { wal, disk, _lock: lock };
     Ok(Found { identity, journal, mvcc, state, checkpoints, checkpoint_bytes })
+}
+
+/// Keeps other processes away.
+pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn Send + Sync>, OpenError> {
+    disk.lock().map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => OpenError::InUse(error),
+        _ => OpenError::io("the lock")(error),
+    })
 }
 
 fn length(disk: &dyn Disk, checkpoint: u64) -> u64 {
@@ -243,7 +244,17 @@ impl Replaying {
 }
 
 impl Identity {
-    fn encode(&self) -> Bytes {
+    /// That of a new store.
+    pub(super) fn new(options: &Builder, env: &Env) -> Self {
+        Self {
+            // Never zero, which would mean that there is none.
+            cluster: env.random_below(u64::MAX - 1) + 1,
+            salt: env.random_below(u64::MAX),
+            name: options.name.clone(),
+        }
+    }
+
+    pub(super) fn encode(&self) -> Bytes {
         let mut bytes = BytesMut::new();
         let mut out = WireWriter::new(&mut bytes);
         out.number(self.cluster);

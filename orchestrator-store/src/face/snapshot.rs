@@ -26,20 +26,20 @@ const SUM_BYTES: u64 = 32;
 
 /// Makes the file of an image, piece by piece.
 #[derive(Debug, Default)]
-pub(super) struct Wrapper {
+pub struct Wrapper {
     sum: Sha256,
     length: u64,
 }
 
 impl Wrapper {
     /// Notes a piece of the image.
-    pub(super) fn note(&mut self, piece: &[u8]) {
+    pub fn note(&mut self, piece: &[u8]) {
         self.sum.update(piece);
         self.length += piece.len() as u64;
     }
 
     /// What follows the last piece, without the checksum; then the checksum.
-    pub(super) fn finish(mut self) -> (Bytes, Bytes) {
+    pub fn finish(mut self) -> (Bytes, Bytes) {
         let filled = (self.length + LENGTH_BYTES).next_multiple_of(BLOCK);
         let zeros = filled - LENGTH_BYTES - self.length;
         let mut tail = BytesMut::new();

@@ -80,6 +80,12 @@ impl Builder {
     /// Makes the store, empty.
     pub fn build(self, env: Env) -> MemoryStore {
         let mvcc = Mvcc::new(self.limits.clone());
+        self.build_from(env, mvcc)
+    }
+
+    /// Makes a store that goes on where `mvcc` ends, as an [image](crate::image) has brought it
+    /// here; its time begins at zero.
+    pub fn build_from(self, env: Env, mvcc: Mvcc) -> MemoryStore {
         let epoch = env.instant();
         MemoryStore::assemble(env, epoch, mvcc, self)
     }

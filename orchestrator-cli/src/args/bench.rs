@@ -1,0 +1,51 @@
+//! `orchestrator bench`.
+
+use std::num::{NonZeroU16, NonZeroU32};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// Measure the store engines, beside a real etcd where one is on PATH.
+    #[command(
+        after_help = "Puts go through the gRPC face of a server in a process of its own, with \
+fsync on; the other rows are measured in this process, on one thread.
+
+Examples:
+  orchestrator bench store
+  orchestrator bench store --only gRPC --seconds 10 --plot store.svg --json"
+    )]
+    Store(BenchStore),
+}
+
+#[derive(Args, Debug)]
+pub struct BenchStore {
+    /// How long each row is measured, after a warm-up of a fifth of that.
+    #[arg(long, default_value = "5")]
+    pub seconds: NonZeroU32,
+
+    /// How many clients put at the same time, each one key after the other.
+    #[arg(long, default_value = "1000")]
+    pub clients: NonZeroU16,
+
+    /// Measure only the rows whose name has this in it; may be repeated.
+    #[arg(long, value_name = "TEXT")]
+    pub only: Vec<String>,
+
+    /// Do not measure etcd.
+    #[arg(long)]
+    pub no_etcd: bool,
+
+    /// Where the stores keep their files meanwhile; a real disk, or fsync means nothing.
+    #[arg(long, default_value = "orchestrator-bench-data", value_name = "DIR")]
+    pub dir: PathBuf,
+
+    /// Answer with JSON.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Draw the figures into this SVG file.
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
+}

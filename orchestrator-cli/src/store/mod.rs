@@ -1,0 +1,10 @@
+//! Opening the stores that the command line names.
+
+mod bar;
+mod open;
+mod raft;
+mod url;
+
+pub use bar::{Bar, Unit};
+pub use open::{durable, engine, existing, target};
+pub use url::StoreUrl;

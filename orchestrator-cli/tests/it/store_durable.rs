@@ -1,0 +1,109 @@
+//! The durable engine in a process that is killed, and on a disk that is full.
+
+use std::process::Command;
+use std::time::Duration;
+
+use orchestrator::core::store::{KeyRange, Op, StoreError, Txn};
+use orchestrator::core::{Env, Store, StoreExt};
+use orchestrator::store::Operator;
+use orchestrator::store::operator::{AlarmKind, AlarmOp};
+
+use crate::members::{Load, Member, SOON, client, put};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_killed_again_and_again_keeps_what_it_acknowledged() {
+    let (env, folder) = (Env::system(), tempfile::tempdir().unwrap());
+    let mut member = Member::alone(folder.path());
+    member.start();
+    let store = client(&[&member], &env);
+    let load = Load::start(&store, &env, 8);
+    for _ in 0..5 {
+        load.progress(200).await;
+        member.end("KILL");
+        member.start();
+    }
+    load.progress(200).await;
+    load.stop().await.hold(&*store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_on_the_same_files_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut member = Member::alone(folder.path());
+    member.start();
+    let second = Command::new(env!("CARGO_BIN_EXE_orchestrator"))
+        .args(["etcd", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&second.stderr);
+    assert!(!second.status.success() && error.contains("in use"), "{error}");
+}
+
+/// A small file system in memory, gone when this is dropped.
+struct Disk(std::path::PathBuf);
+
+impl Disk {
+    /// `None`, with a word about it, where this user may not mount.
+    fn mount(folder: &std::path::Path, bytes: &str) -> Option<Self> {
+        std::fs::create_dir_all(folder).unwrap();
+        let options = format!("size={bytes}");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder);
+        let mounted = mount.output().is_ok_and(|output| output.status.success());
+        if !mounted {
+            eprintln!("SKIPPED: mounting a small disk needs root");
+            return None;
+        }
+        Some(Self(folder.to_owned()))
+    }
+
+    fn grow(&self, bytes: &str) {
+        let options = format!("remount,size={bytes}");
+        let grown = Command::new("mount").args(["-o", &options]).arg(&self.0).status();
+        assert!(grown.unwrap().success());
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_refuses_writes_and_loses_none() {
+    let (env, folder) = (Env::system(), tempfile::tempdir().unwrap());
+    let Some(disk) = Disk::mount(&folder.path().join("disk"), "300m") else { return };
+    let mut member = Member::alone(&disk.0);
+    member.start();
+    let store = client(&[&member], &env);
+    let load = Load::of_bytes(&store, &env, 8, 200_000);
+    let full = async {
+        loop {
+            match store.alarm(AlarmOp::List).await {
+                Ok(alarms) if alarms.iter().any(|alarm| alarm.kind == AlarmKind::NoSpace) => break,
+                _ => env.sleep(Duration::from_millis(50)).await,
+            }
+        }
+    };
+    tokio::time::timeout(SOON, full).await.expect("an alarm is raised");
+    let fates = load.stop().await;
+    assert!(fates.acknowledged() > 0);
+    assert!(matches!(put(&store, "load/more", 100_000).await, Err(StoreError::NoSpace)));
+    fates.hold(&*store).await;
+    // A process that ends here begins again here.
+    member.end("KILL");
+    member.start();
+    fates.hold(&*store).await;
+    // With more space, and the alarm cleared, writes go on.
+    disk.grow("600m");
+    for alarm in store.alarm(AlarmOp::List).await.unwrap() {
+        store.alarm(AlarmOp::Clear(alarm)).await.unwrap();
+    }
+    put(&store, "load/more", 100_000).await.unwrap();
+    // Deletions are taken.
+    let gone = Op::Delete(KeyRange::key("load/more"));
+    store.txn(Txn { then: vec![gone], ..Txn::default() }).await.unwrap();
+    assert!(store.get("load/more").await.unwrap().1.is_none());
+}

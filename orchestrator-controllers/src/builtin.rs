@@ -19,6 +19,7 @@ use crate::nodeipam::NodeIpamController;
 use crate::nodelifecycle::NodeLifecycleController;
 use crate::podgc::PodGarbageCollector;
 use crate::replicaset::ReplicaSetController;
+use crate::resourcequota::ResourceQuotaController;
 use crate::rootca::RootCaController;
 use crate::serviceaccount::ServiceAccountController;
 use crate::statefulset::StatefulSetController;
@@ -118,5 +119,9 @@ const MAKERS: &[Maker] = &[
     Maker {
         needs: &[PODS, REPLICASETS, DEPLOYMENTS, STATEFULSETS, BUDGETS],
         make: |deps| Arc::new(DisruptionController::new(deps)),
+    },
+    Maker {
+        needs: &[("", "v1", "resourcequotas")],
+        make: |deps| Arc::new(ResourceQuotaController::new(deps)),
     },
 ];

@@ -4,6 +4,7 @@
 //! call it directly, the HTTP face turns bytes into the same calls.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -76,6 +77,17 @@ pub enum ResponseBody {
     Exec(ExecSession),
     /// Ports of a pod, to be connected one by one.
     PortForward(Arc<dyn crate::node::PortForwarder>),
+    /// The request goes on to somebody else, over HTTP.
+    Proxy(ProxyTarget),
+}
+
+/// Where an HTTP request goes on to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyTarget {
+    /// Whether over TLS.
+    pub secure: bool,
+    /// The address.
+    pub address: SocketAddr,
 }
 
 impl fmt::Debug for ResponseBody {
@@ -87,6 +99,7 @@ impl fmt::Debug for ResponseBody {
             Self::Bytes { .. } => "Bytes",
             Self::Exec(_) => "Exec",
             Self::PortForward(_) => "PortForward",
+            Self::Proxy(_) => "Proxy",
         })
     }
 }

@@ -4,7 +4,6 @@
 //! after defaulting and validation, each may refuse it. The steps that are on by default are in
 //! this folder, one file each, in one shape; [`builtin`] lists them in their order.
 
-mod asked;
 mod certificate_requester;
 mod certificate_subject;
 mod default_ingress_class;

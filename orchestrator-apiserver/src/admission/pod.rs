@@ -9,12 +9,6 @@ pub(super) const CONTAINER_LISTS: [&str; 2] = ["initContainers", "containers"];
 /// The annotation by which a node tells of a pod that it runs by itself.
 pub(super) const MIRROR: &str = "kubernetes.io/config.mirror";
 
-/// The containers of the list `name`.
-pub(super) fn containers<'p>(pod: &'p Object, name: &str) -> impl Iterator<Item = &'p Map> {
-    let list = pod.at(&["spec", name]).and_then(Json::as_array);
-    list.into_iter().flatten().filter_map(Json::as_object)
-}
-
 /// The containers of the list `name`, to change.
 pub(super) fn containers_mut<'p>(
     pod: &'p mut Object,

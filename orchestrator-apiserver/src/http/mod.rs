@@ -16,6 +16,7 @@ mod fixed;
 mod media;
 mod metrics;
 pub(crate) mod path;
+mod proxy;
 pub(crate) mod query;
 mod request;
 mod service;

@@ -71,18 +71,24 @@ impl Route {
             }
             _ => return Ok(Self::Other(segments.into_iter().map(Cow::into_owned).collect())),
         };
-        if rest.iter().any(|segment| segment.is_empty() || segment.contains(['/', '\0'])) {
+        let (mut path, behind) = resource_path(rest);
+        // What is behind a proxy has rules of its own.
+        let own = match &*path.subresource {
+            "proxy" => rest.len() - behind,
+            _ => rest.len(),
+        };
+        if rest[..own].iter().any(|segment| segment.is_empty() || segment.contains(['/', '\0'])) {
             return Err(Status::no_such_resource());
         }
-        let mut path = resource_path(rest);
         path.resource.group = group.to_owned().into();
         path.resource.version = version.clone().into_owned().into();
         Ok(Self::Resource(path))
     }
 }
 
-/// Reads what follows the version; `rest` is not empty.
-fn resource_path(rest: &[Cow<'_, str>]) -> ResourcePath {
+/// Reads what follows the version, which is not empty; how many segments are behind all that has a
+/// name of its own.
+fn resource_path(rest: &[Cow<'_, str>]) -> (ResourcePath, usize) {
     let (watch, rest) = match rest {
         [first, after @ ..] if first == "watch" && !after.is_empty() => (true, after),
         _ => (false, rest),
@@ -105,8 +111,9 @@ fn resource_path(rest: &[Cow<'_, str>]) -> ResourcePath {
     let mut parts = rest.iter().map(|part| part.clone().into_owned());
     path.name = parts.next().unwrap_or_default();
     path.subresource = parts.next().unwrap_or_default();
+    let behind = parts.len();
     path.rest = parts.fold(String::new(), |rest, part| rest + "/" + &part);
-    path
+    (path, behind)
 }
 
 #[cfg(test)]

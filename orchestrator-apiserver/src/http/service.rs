@@ -22,6 +22,7 @@ use orchestrator_wire::session::{self, Purpose, Sessions, Upgrade};
 use super::answer::{self, Answer, Held};
 use super::metrics::Metrics;
 use super::path::{ResourcePath, Route};
+use super::proxy::Onward;
 use super::query::Query;
 use super::request::{self, text};
 use super::{body, fixed};
@@ -196,6 +197,9 @@ impl Call<'_> {
             Ok(verb) => verb,
             Err(status) => return (Form::PLAIN, Err(status)),
         };
+        if path.subresource == "proxy" {
+            return (Form::PLAIN, self.proxy(path, body, user).await);
+        }
         if verb == Verb::Connect {
             return (Form::PLAIN, self.connect(path, user).await);
         }
@@ -261,6 +265,36 @@ impl Call<'_> {
             until_stop(answer.body_mut(), shared);
         }
         Ok(answer)
+    }
+
+    /// Hands the request over to a pod.
+    async fn proxy<B>(
+        &mut self,
+        path: ResourcePath,
+        body: B,
+        user: UserInfo,
+    ) -> Result<Answer, Status>
+    where
+        B: Body<Data: Buf>,
+    {
+        if path.watch {
+            return Err(Status::method_not_allowed());
+        }
+        let env = self.service.env();
+        let body = body::read(body, env).await?;
+        let headers = &self.parts.headers;
+        let at = path.clone();
+        let request = request::build(Verb::Connect, at, self.query, headers, Bytes::new(), user)?;
+        let response = self.service.shared.server.call(request).await?;
+        let ResponseBody::Proxy(target) = response.body else {
+            return Err(Status::internal("the request goes nowhere"));
+        };
+        let onward = Onward { target, path: &path, parts: self.parts, body };
+        let late = pin!(env.sleep(PATIENCE));
+        match select(pin!(onward.send(env)), late).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => Err(Status::timeout("the pod did not answer in time", 1)),
+        }
     }
 
     /// Opens a two-way session.

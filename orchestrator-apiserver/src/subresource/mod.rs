@@ -8,6 +8,7 @@ mod binding;
 mod container;
 mod eviction;
 mod log;
+mod proxy;
 mod scale;
 mod session;
 mod success;
@@ -29,7 +30,7 @@ pub(crate) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Stat
         "binding" => binding::answer(cx, body).await,
         "eviction" => eviction::answer(cx, body).await,
         "log" => log::answer(cx).await,
-        "proxy" => Err(Status::not_implemented("the proxy subresource")),
+        "proxy" => proxy::answer(cx).await,
         "scale" => scale::answer(cx, body).await,
         "token" => token::answer(cx, body).await,
         _ => match cx.request.verb {

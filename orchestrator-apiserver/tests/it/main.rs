@@ -9,6 +9,7 @@ mod delete;
 mod http_discovery;
 mod http_hostile;
 mod http_rest;
+mod http_proxy;
 mod http_streams;
 mod http_tls;
 mod http_watch;

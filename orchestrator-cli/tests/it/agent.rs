@@ -167,31 +167,17 @@ fn strangers(server: &Server) {
 fn signed(server: &Server, user: &str, group: &str) -> (String, String) {
     let file = |name: &str| server.file(name).display().to_string();
     let (key, request) = (file(&format!("{user}.key")), file(&format!("{user}.csr")));
-    let certificate = file(&format!("{user}.crt"));
+    let (certificate, usage) = (file(&format!("{user}.crt")), file("usage"));
+    std::fs::write(&usage, "extendedKeyUsage = clientAuth\n").unwrap();
     let run = |arguments: &[&str]| {
         let output = Command::new("openssl").args(arguments).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
     let subject = format!("/O={group}/CN={user}");
-    run(&[
-        "req", "-newkey", "rsa:2048", "-nodes", "-keyout", &key, "-out", &request, "-subj",
-        &subject,
-    ]);
+    let ask = ["req", "-newkey", "rsa:2048", "-nodes", "-subj", &subject];
+    run(&[&ask[..], &["-keyout", &key, "-out", &request]].concat());
     let (ca, ca_key) = (file("ca.crt"), file("ca.key"));
-    run(&[
-        "x509",
-        "-req",
-        "-in",
-        &request,
-        "-CA",
-        &ca,
-        "-CAkey",
-        &ca_key,
-        "-CAcreateserial",
-        "-days",
-        "1",
-        "-out",
-        &certificate,
-    ]);
+    let sign = ["x509", "-req", "-in", &request, "-CA", &ca, "-CAkey", &ca_key, "-CAcreateserial"];
+    run(&[&sign[..], &["-days", "1", "-extfile", &usage, "-out", &certificate]].concat());
     (certificate, key)
 }

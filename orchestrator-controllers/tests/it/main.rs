@@ -11,6 +11,7 @@ mod manager;
 mod namespace;
 mod node;
 mod plane;
+mod quota;
 mod replicaset;
 mod scale;
 mod service;

@@ -3,8 +3,7 @@
 use orchestrator_core::Json;
 use orchestrator_core::object::{Map, Object};
 
-use crate::admission::asked::{Amounts, Asked, amounts};
-use crate::admission::pod::containers;
+use orchestrator_core::quota::{Amounts, Asked, amounts, containers};
 
 /// What is too much or too little about the containers of a pod, and about the pod as a whole.
 pub(super) fn check_pod(pod: &Object, limits: &[Json]) -> Vec<String> {

@@ -1,12 +1,11 @@
 //! Which objects a quota counts.
 
-use orchestrator_core::Json;
-use orchestrator_core::object::Object;
-
-use crate::admission::asked::Asked;
+use super::Asked;
+use crate::Json;
+use crate::object::Object;
 
 /// Whether the quota counts the object; one with scopes counts only pods.
-pub(super) fn covers(quota: &Object, object: &Object) -> bool {
+pub fn covers(quota: &Object, object: &Object) -> bool {
     let list = |path: &[&str]| quota.at(path).and_then(Json::as_array).into_iter().flatten();
     let scopes = list(&["spec", "scopes"]).filter_map(Json::as_str);
     let mut scopes = scopes.map(|scope| (scope, "Exists", Vec::new())).collect::<Vec<_>>();

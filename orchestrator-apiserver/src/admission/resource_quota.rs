@@ -1,18 +1,14 @@
 //! `ResourceQuota`: how much all objects of a namespace may take together.
 //!
-//! What an object takes is in [`usage`], which quotas it counts for in [`scope`]. A quota counts
-//! only what its controller has taken into the status; the step adds to that before the object is
-//! made, and the controller takes away again what was not made after all.
-
-mod scope;
-mod usage;
+//! A quota counts only what its controller has taken into the status; the step adds to that before
+//! an object is made or grows, and the controller takes away again what was not made after all.
 
 use async_trait::async_trait;
 use orchestrator_core::object::{Object, map_entry};
+use orchestrator_core::quota::{Amounts, amounts, covers, missing, usage};
 use orchestrator_core::store::Range;
-use orchestrator_core::{GroupVersionResource, Json, Status};
+use orchestrator_core::{GroupVersionResource, Json, Quantity, Status};
 
-use super::asked::{Amounts, amounts};
 use super::{Admission, AdmissionRequest, Operation};
 use crate::registry::{Replaced, Stored};
 
@@ -30,11 +26,16 @@ impl Admission for ResourceQuota {
     }
 
     fn handles(&self, request: &AdmissionRequest<'_>) -> bool {
-        request.operation == Operation::Create
-            && request.subresource.is_empty()
-            && !request.namespace.is_empty()
-            && !request.is_for("", "resourcequotas")
-            && !request.is_for("", "events")
+        let counts = match request.operation {
+            Operation::Create => {
+                request.subresource.is_empty()
+                    && !request.is_for("", "resourcequotas")
+                    && !request.is_for("", "events")
+            }
+            Operation::Update => may_grow(request),
+            _ => false,
+        };
+        counts && !request.namespace.is_empty()
     }
 
     async fn validate(&self, request: &AdmissionRequest<'_>) -> Result<(), Status> {
@@ -45,12 +46,35 @@ impl Admission for ResourceQuota {
         if stored.is_empty() {
             return Ok(());
         }
-        let usage = usage::of(&request.resource.group_resource, &request.object);
+        let resource = &request.resource.group_resource;
+        let mut usage = usage(resource, &request.object);
+        if let Some(old) = request.old {
+            usage = growth(&usage, &self::usage(resource, old));
+            if usage.is_empty() {
+                return Ok(());
+            }
+        }
         for quota in stored {
             charge(request, Stored::from(quota), &usage).await?;
         }
         Ok(())
     }
+}
+
+/// Whether an update may make the object take more than before.
+fn may_grow(request: &AdmissionRequest<'_>) -> bool {
+    let def = &request.resource.def;
+    let part = (&*def.gvr.group, &*def.gvr.resource, request.subresource);
+    matches!(part, ("", "services" | "persistentvolumeclaims", "") | ("", "pods", "resize"))
+}
+
+/// What is taken now and was not before.
+fn growth(now: &Amounts, before: &Amounts) -> Amounts {
+    let grown = now.iter().filter_map(|(word, amount)| {
+        let grown = before.get(word).map_or(*amount, |before| *amount - *before);
+        (grown > Quantity::default()).then(|| (word.clone(), grown))
+    });
+    grown.collect()
 }
 
 /// Adds the usage to one quota, or refuses the request.
@@ -80,12 +104,12 @@ async fn charge(
 
 /// The quota with the usage added; `None` where it does not count, and words where it is too much.
 fn charged(quota: &Object, object: &Object, usage: &Amounts) -> Result<Option<Object>, String> {
-    if !scope::covers(quota, object) {
+    if !covers(quota, object) {
         return Ok(None);
     }
     let name = quota.name();
     let hard = amounts(quota.at(&["status", "hard"]));
-    let missing = usage::missing(object, hard.keys());
+    let missing = missing(object, hard.keys());
     if !missing.is_empty() {
         return Err(format!("failed quota: {name}: must specify {}", missing.join("; ")));
     }
@@ -138,7 +162,7 @@ mod tests {
 
     fn charge(hard: Json, used: Json, pod: &Object) -> Result<Option<Object>, String> {
         let quota = json!({"metadata": {"name": "q"}, "status": {"hard": hard, "used": used}});
-        charged(&object(quota), pod, &usage::of(&GroupResource::new("", "pods"), pod))
+        charged(&object(quota), pod, &usage(&GroupResource::new("", "pods"), pod))
     }
 
     fn pod(requests: Json) -> Object {
@@ -163,6 +187,16 @@ mod tests {
              requests.cpu=1"
         );
         assert_eq!(charge(json!({"secrets": "1"}), json!({}), &asks), Ok(None));
+    }
+
+    #[test]
+    fn only_what_grows_is_charged() {
+        let all = |pairs: &[(&str, &str)]| -> Amounts {
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), v.parse().unwrap())).collect()
+        };
+        let before = all(&[("pods", "1"), ("cpu", "1"), ("memory", "1Gi")]);
+        let now = all(&[("pods", "1"), ("cpu", "1500m"), ("memory", "512Mi"), ("x", "2")]);
+        assert_eq!(growth(&now, &before), all(&[("cpu", "500m"), ("x", "2")]));
     }
 
     #[test]

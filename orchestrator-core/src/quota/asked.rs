@@ -1,42 +1,42 @@
 //! What pods and claims ask for, in amounts.
 
-use std::collections::BTreeMap;
-
-use orchestrator_core::object::{Map, Object};
-use orchestrator_core::{Json, Quantity};
-
-use super::pod::containers;
-
-/// Amounts by resource name.
-pub(super) type Amounts = BTreeMap<String, Quantity>;
+use super::Amounts;
+use crate::Json;
+use crate::object::{Map, Object};
 
 /// What one thing asks for.
-#[derive(Default)]
-pub(super) struct Asked {
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Asked {
     /// What it needs.
-    pub(super) requests: Amounts,
+    pub requests: Amounts,
     /// What it never takes more than.
-    pub(super) limits: Amounts,
+    pub limits: Amounts,
 }
 
 /// The amounts of a map of quantities; what is no quantity is left out.
-pub(super) fn amounts(map: Option<&Json>) -> Amounts {
+pub fn amounts(map: Option<&Json>) -> Amounts {
     let map = map.and_then(Json::as_object);
     let read =
         |(name, value): (&String, &Json)| Some((name.clone(), value.as_str()?.parse().ok()?));
     map.into_iter().flatten().filter_map(read).collect()
 }
 
+/// The containers of the list `name` of a pod.
+pub fn containers<'p>(pod: &'p Object, name: &str) -> impl Iterator<Item = &'p Map> {
+    let list = pod.at(&["spec", name]).and_then(Json::as_array);
+    list.into_iter().flatten().filter_map(Json::as_object)
+}
+
 impl Asked {
     /// What a container asks for, or anything else that has `resources`.
-    pub(super) fn by(owner: &Map) -> Self {
+    pub fn by(owner: &Map) -> Self {
         let resources = owner.get("resources");
         let of = |name: &str| amounts(resources.and_then(|resources| resources.get(name)));
         Self { requests: of("requests"), limits: of("limits") }
     }
 
     /// What a pod asks for: its containers together, or one of those that run before them.
-    pub(super) fn by_pod(pod: &Object) -> Self {
+    pub fn by_pod(pod: &Object) -> Self {
         let mut total = Self::default();
         for container in containers(pod, "containers") {
             total.add(&Self::by(container));

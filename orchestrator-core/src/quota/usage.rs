@@ -1,11 +1,9 @@
 //! What an object takes, in the words of quotas.
 
-use orchestrator_core::object::Object;
-use orchestrator_core::quantity::Format;
-use orchestrator_core::{GroupResource, Json, Quantity};
-
-use crate::admission::asked::{Amounts, Asked};
-use crate::admission::pod::containers;
+use super::{Amounts, Asked, containers};
+use crate::object::Object;
+use crate::quantity::Format;
+use crate::{GroupResource, Json, Quantity};
 
 /// Kinds that are counted by their plain plural too.
 const PLAIN: &[&str] = &[
@@ -13,6 +11,7 @@ const PLAIN: &[&str] = &[
     "persistentvolumeclaims",
     "pods",
     "replicationcontrollers",
+    "resourcequotas",
     "secrets",
     "services",
 ];
@@ -20,8 +19,23 @@ const PLAIN: &[&str] = &[
 /// Compute resources; without a prefix the word of a quota means the request.
 const COMPUTE: &[&str] = &["cpu", "ephemeral-storage", "memory"];
 
+/// Which objects a word of a quota is about.
+pub fn counted_resource(word: &str) -> GroupResource {
+    if let Some(counted) = word.strip_prefix("count/") {
+        let (plural, group) = counted.split_once('.').unwrap_or((counted, ""));
+        return GroupResource::new(group.to_owned(), plural.to_owned());
+    }
+    let plural = match word {
+        "services.loadbalancers" | "services.nodeports" => "services",
+        "requests.storage" => "persistentvolumeclaims",
+        of_class if of_class.contains(".storageclass.storage.k8s.io/") => "persistentvolumeclaims",
+        plain => PLAIN.iter().find(|known| **known == plain).copied().unwrap_or("pods"),
+    };
+    GroupResource::new("", plural)
+}
+
 /// What one object of `resource` takes.
-pub(super) fn of(resource: &GroupResource, object: &Object) -> Amounts {
+pub fn usage(resource: &GroupResource, object: &Object) -> Amounts {
     let mut usage = Amounts::new();
     usage.insert(format!("count/{resource}"), count(1));
     if !resource.group.is_empty() {
@@ -44,6 +58,11 @@ fn count(number: i64) -> Quantity {
 }
 
 fn pod(pod: &Object, usage: &mut Amounts) {
+    // One that has ended runs no more; it is still an object.
+    if matches!(pod.text_at(&["status", "phase"]), "Succeeded" | "Failed") {
+        usage.remove("pods");
+        return;
+    }
     let asked = Asked::by_pod(pod);
     for (name, amount) in &asked.requests {
         usage.insert(format!("requests.{name}"), *amount);
@@ -86,7 +105,7 @@ fn claim(claim: &Object, usage: &mut Amounts) {
 
 /// What a pod does not say though one of the quota's words `hard` counts it, with the containers
 /// that do not say it.
-pub(super) fn missing<'h>(object: &Object, hard: impl Iterator<Item = &'h String>) -> Vec<String> {
+pub fn missing<'h>(object: &Object, hard: impl Iterator<Item = &'h String>) -> Vec<String> {
     if object.kind() != "Pod" {
         return Vec::new();
     }
@@ -113,4 +132,56 @@ pub(super) fn missing<'h>(object: &Object, hard: impl Iterator<Item = &'h String
         }
     }
     missing
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of(plural: &'static str, object: Json) -> String {
+        let object: Object = serde_json::from_value(object).unwrap();
+        let usage = usage(&GroupResource::new("", plural), &object);
+        let words: Vec<String> = usage.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn each_kind_takes_what_quotas_have_words_for() {
+        let cpu = json!({"resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "2"}}});
+        let pod = json!({"kind": "Pod", "spec": {"containers": [cpu]}});
+        assert_eq!(
+            of("pods", pod.clone()),
+            "count/pods=1 cpu=1 limits.cpu=2 pods=1 requests.cpu=1"
+        );
+        let mut ended = pod;
+        ended["status"] = json!({"phase": "Succeeded"});
+        assert_eq!(of("pods", ended), "count/pods=1");
+        let service = json!({"spec": {"type": "LoadBalancer", "ports": [{}, {}]}});
+        assert_eq!(
+            of("services", service),
+            "count/services=1 services=1 services.loadbalancers=1 services.nodeports=2"
+        );
+        assert_eq!(of("configmaps", json!({})), "configmaps=1 count/configmaps=1");
+    }
+
+    #[test]
+    fn each_word_is_about_one_resource() {
+        let cases = [
+            ("cpu", "pods"),
+            ("limits.memory", "pods"),
+            ("pods", "pods"),
+            ("requests.nvidia.com/gpu", "pods"),
+            ("services.nodeports", "services"),
+            ("requests.storage", "persistentvolumeclaims"),
+            ("gold.storageclass.storage.k8s.io/requests.storage", "persistentvolumeclaims"),
+            ("secrets", "secrets"),
+            ("count/deployments.apps", "deployments.apps"),
+            ("count/widgets.example.com", "widgets.example.com"),
+        ];
+        for (word, resource) in cases {
+            assert_eq!(counted_resource(word).to_string(), resource, "{word}");
+        }
+    }
 }

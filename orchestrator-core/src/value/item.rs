@@ -119,13 +119,13 @@ impl Item {
     {
         let tree = {
             let forms = self.value.inner.forms.lock();
-            if let Some((revision, any)) = &forms.typed
+            if let Some((revision, any)) = forms.as_ref().and_then(|forms| forms.typed.as_ref())
                 && *revision == self.revision
                 && let Ok(typed) = Arc::clone(any).downcast::<K>()
             {
                 return Ok(typed);
             }
-            forms.tree.clone()
+            forms.as_ref().and_then(|forms| forms.tree.clone())
         };
         let typed = match self.tree.get().or(tree.as_ref()) {
             Some(tree) => typed::decode(tree, self.revision),
@@ -134,7 +134,9 @@ impl Item {
         let typed: Arc<K> = Arc::new(typed.map_err(DecodeError)?);
         let mut forms = self.value.inner.forms.lock();
         // Another type, or another thread, may have come first; then this one is not shared.
-        if forms.warm && forms.typed.is_none() {
+        if let Some(forms) = &mut *forms
+            && forms.typed.is_none()
+        {
             let any: Arc<dyn Any + Send + Sync> = Arc::clone(&typed) as _;
             forms.typed = Some((self.revision, any));
         }
@@ -156,18 +158,16 @@ impl Item {
         if self.revision.is_zero() {
             return self.value.bytes().clone();
         }
-        let mut forms = self.value.inner.forms.lock();
-        match &forms.wire {
+        let forms = self.value.inner.forms.lock();
+        match forms.as_ref().and_then(|forms| forms.wire.as_ref()) {
             Some((revision, wire)) if *revision == self.revision => return wire.clone(),
             _ => {}
         }
-        let warm = forms.warm;
         drop(forms);
         let mut wire = Vec::new();
         self.append_wire(&mut wire);
         let wire = Bytes::from(wire);
-        if warm {
-            forms = self.value.inner.forms.lock();
+        if let Some(forms) = &mut *self.value.inner.forms.lock() {
             forms.wire = Some((self.revision, wire.clone()));
         }
         wire

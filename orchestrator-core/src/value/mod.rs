@@ -40,14 +40,13 @@ pub struct Value {
 struct Inner {
     /// As stored: without `metadata.resourceVersion`. Where there are none, there is a tree.
     bytes: OnceLock<Bytes>,
-    forms: Mutex<Forms>,
+    /// Of a cold value nothing, not even room: most of what a store holds is cold.
+    forms: Mutex<Option<Box<Forms>>>,
 }
 
-/// What a value is besides its bytes.
+/// What a warm value is besides its bytes.
 #[derive(Default)]
 struct Forms {
-    /// Whether forms that are made stay; else only a tree without which there were no value does.
-    warm: bool,
     tree: Option<Arc<Object>>,
     /// The first type asked for, at the revision asked for: nearly always the only ones.
     typed: Option<(Revision, Arc<dyn Any + Send + Sync>)>,
@@ -64,8 +63,9 @@ impl Value {
     /// The value of a tree, which carries no `metadata.resourceVersion`; it is warm.
     pub fn from_object(object: Object) -> Self {
         debug_assert!(object.resource_version().is_empty(), "revisions belong to the store");
-        let forms = Forms { warm: true, tree: Some(Arc::new(object)), ..Forms::default() };
-        Self { inner: Arc::new(Inner { bytes: OnceLock::new(), forms: Mutex::new(forms) }) }
+        let forms = Box::new(Forms { tree: Some(Arc::new(object)), ..Forms::default() });
+        let forms = Mutex::new(Some(forms));
+        Self { inner: Arc::new(Inner { bytes: OnceLock::new(), forms }) }
     }
 
     /// The value of some bytes, which are decoded only when somebody asks for the tree; it is
@@ -78,8 +78,8 @@ impl Value {
     /// The JSON bytes as stored, encoded on first use.
     pub fn bytes(&self) -> &Bytes {
         self.inner.bytes.get_or_init(|| {
-            let tree = self.inner.forms.lock().tree.clone();
-            bytes_of(&tree.expect("a value has bytes or a tree"))
+            // A tree's value is cold only after it has bytes.
+            bytes_of(&self.tree().expect("a value has bytes or a tree"))
         })
     }
 
@@ -89,27 +89,32 @@ impl Value {
     /// The bytes are no JSON object.
     pub fn object(&self) -> Result<Arc<Object>, DecodeError> {
         let mut forms = self.inner.forms.lock();
-        if let Some(tree) = &forms.tree {
+        if let Some(tree) = forms.as_ref().and_then(|forms| forms.tree.as_ref()) {
             return Ok(Arc::clone(tree));
         }
         let bytes = self.inner.bytes.get().expect("a value has bytes or a tree");
         let tree = Arc::new(serde_json::from_slice(bytes).map_err(DecodeError)?);
-        if forms.warm {
+        if let Some(forms) = &mut *forms {
             forms.tree = Some(Arc::clone(&tree));
         }
         Ok(tree)
     }
 
+    /// The tree where the value has it.
+    fn tree(&self) -> Option<Arc<Object>> {
+        self.inner.forms.lock().as_ref().and_then(|forms| forms.tree.clone())
+    }
+
     /// Keeps the forms that are asked for from now on: the value will be looked at.
     pub fn warm(&self) {
-        self.inner.forms.lock().warm = true;
+        self.inner.forms.lock().get_or_insert_default();
     }
 
     /// Lets go of all but the bytes: the value will hardly be looked at.
     pub fn cool(&self) {
         self.bytes();
         // Dropped outside of the lock; a tree takes a while.
-        let forms = std::mem::take(&mut *self.inner.forms.lock());
+        let forms = self.inner.forms.lock().take();
         drop(forms);
     }
 
@@ -141,8 +146,7 @@ impl PartialEq for Value {
         if Arc::ptr_eq(&self.inner, &other.inner) {
             return true;
         }
-        let tree = |value: &Self| value.inner.forms.lock().tree.clone();
-        match (tree(self), tree(other)) {
+        match (self.tree(), other.tree()) {
             (Some(ours), Some(theirs)) => ours == theirs,
             _ => self.bytes() == other.bytes(),
         }

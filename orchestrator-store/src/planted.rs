@@ -5,6 +5,10 @@
 //! `if planted.has(Fault::NoChecksum)`. Without the feature `planted` nothing can be switched on,
 //! the answer is a constant, and no trace of a fault is compiled.
 
+use std::collections::VecDeque;
+
+use orchestrator_core::store::WatchUpdate;
+
 /// A fault that an engine can be told to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -84,6 +88,38 @@ impl Planted {
             let _ = fault;
             false
         }
+    }
+}
+
+impl Planted {
+    /// Plants the faults of watches into `updates`, which a watcher is about to be given.
+    #[cfg(not(feature = "planted"))]
+    pub(crate) fn distort(self, _: &mut VecDeque<WatchUpdate>, _: bool) {}
+
+    /// Plants the faults of watches into `updates`, which a watcher is about to be given.
+    #[cfg(feature = "planted")]
+    pub(crate) fn distort(self, updates: &mut VecDeque<WatchUpdate>, wants_progress: bool) {
+        if self.has(Fault::SplitRevision) {
+            *updates = std::mem::take(updates).into_iter().flat_map(halves).collect();
+        }
+        if self.has(Fault::EarlyProgress)
+            && wants_progress
+            && let Some(WatchUpdate::Events { revision, .. }) = updates.back()
+        {
+            updates.push_front(WatchUpdate::Progress(*revision));
+        }
+    }
+}
+
+/// An update in two, where it has two changes.
+#[cfg(feature = "planted")]
+fn halves(update: WatchUpdate) -> Vec<WatchUpdate> {
+    match update {
+        WatchUpdate::Events { revision, events } if events.len() > 1 => {
+            let halves = events.chunks(events.len().div_ceil(2));
+            halves.map(|half| WatchUpdate::Events { revision, events: half.into() }).collect()
+        }
+        whole => vec![whole],
     }
 }
 

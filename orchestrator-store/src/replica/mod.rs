@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use crate::hub::{Hub, Look, Wakers, WatcherId};
 use crate::mvcc::{Limits, Mvcc};
+use crate::planted::Planted;
 use retention::Retention;
 
 /// State machine and hub behind one lock, which is held for single commands and looks.
@@ -34,6 +35,7 @@ pub(crate) struct Replica {
     base: Duration,
     /// Wakes the timer when something may be due earlier than it knows.
     pub(crate) timer: Notify,
+    planted: Planted,
     state: Mutex<State>,
 }
 
@@ -49,7 +51,14 @@ impl Replica {
         let hub = Hub::new(env.activity().clone());
         let retention = keep.map(Retention::new);
         let state = Mutex::new(State { mvcc, hub, retention });
-        Self { env, epoch, base: Duration::ZERO, timer: Notify::new(), state }
+        let (base, timer, planted) = (Duration::ZERO, Notify::new(), Planted::NONE);
+        Self { env, epoch, base, timer, planted, state }
+    }
+
+    /// The same with faults in its watches.
+    #[cfg(feature = "durable")]
+    pub(crate) fn planted(self, planted: Planted) -> Self {
+        Self { planted, ..self }
     }
 
     /// A state machine whose time stood still at `base` and goes on now.

@@ -83,13 +83,17 @@ impl Stream for Watch {
                 return Poll::Ready(Some(Ok(update)));
             }
             match this.replica.look(this.id, due, &mut this.updates, cx.waker()) {
-                Look::Updates | Look::Again => {}
+                Look::Updates | Look::Again => {
+                    this.replica.planted.distort(&mut this.updates, this.progress.is_some());
+                }
                 Look::Lost(error) => return this.end(error),
                 Look::Closed => {
                     return this.end(StoreError::Unavailable("the store was dropped".into()));
                 }
                 Look::Idle(token) => {
                     drop(token);
+                    // An idle watcher costs little: room for a batch is made when there is one.
+                    this.updates = VecDeque::new();
                     if due || !this.progress_due(cx) {
                         return Poll::Pending;
                     }
@@ -105,5 +109,17 @@ impl Drop for Watch {
         if !self.ended {
             self.replica.unwatch(self.id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub;
+
+    #[test]
+    fn an_idle_watcher_takes_less_than_200_bytes() {
+        let bytes = size_of::<Watch>() + hub::IDLE_BYTES;
+        assert!(bytes <= 200, "{bytes} bytes");
     }
 }

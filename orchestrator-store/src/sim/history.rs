@@ -145,9 +145,11 @@ impl History {
         self.calls.len() - 1
     }
 
-    /// Notes the end of a call.
+    /// Notes the end of a call; one without an answer may go on for ever.
     pub fn end(&mut self, call: usize, answer: Answer, at: Duration) {
-        self.calls[call].ended = self.stamp(at);
+        if !matches!(answer, Answer::Unknown) {
+            self.calls[call].ended = self.stamp(at);
+        }
         self.calls[call].answer = answer;
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::header::{self, Header};
-use super::scan::{End, Scan};
+use super::scan::{End, Last, Scan};
 use super::segment::{self, Segment};
 use super::{Damage, Entry, OpenError, Options, Recovered, Wal};
 use crate::disk::{Disk, DiskFile};
@@ -45,11 +45,14 @@ impl Wal {
         let file = disk.open(&name, false).map_err(OpenError::io(&name))?;
         let bytes = read_file(&*file, &name)?;
         let scan = Scan { bytes: &bytes, header: newest, planted: options.planted };
-        let (last, end) = scan
+        let Last { segment: last, end, safe } = scan
             .last(&mut visit)
             .map_err(|(offset, damage)| OpenError::damaged(&name, offset, damage))?;
         if !options.planted.has(Fault::UnsyncedRecovery) {
-            // A killed process may have left in memory only what is served from now on.
+            // A killed process may have left in memory only what is served from now on. After a
+            // sync that failed the system may even take it for safe, unless it is written again.
+            let unsure = &bytes[index(safe)..index(last.end)];
+            file.write_at(safe, unsure).map_err(OpenError::io(&name))?;
             file.sync().map_err(OpenError::io(&name))?;
         }
         let (synced, zeroed) = (last.end, last.end);
@@ -200,6 +203,11 @@ fn read_whole(
         return Err(OpenError::damaged(&name, segment.end, Damage::Order));
     }
     Ok(segment)
+}
+
+/// A place in a segment as an index.
+fn index(place: u64) -> usize {
+    usize::try_from(place).expect("a segment fits the memory")
 }
 
 /// All of a file.

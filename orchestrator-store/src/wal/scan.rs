@@ -25,6 +25,14 @@ pub(super) enum End {
     Torn(u64),
 }
 
+/// The last segment.
+pub(super) struct Last {
+    pub(super) segment: Segment,
+    pub(super) end: End,
+    /// How far it surely was synced.
+    pub(super) safe: u64,
+}
+
 type Found<T> = Result<T, (u64, Damage)>;
 
 impl Scan<'_> {
@@ -41,13 +49,15 @@ impl Scan<'_> {
     }
 
     /// Reads the last segment, up to its first bad frame.
-    pub(super) fn last(&self, visit: &mut dyn FnMut(Entry)) -> Found<(Segment, End)> {
+    pub(super) fn last(&self, visit: &mut dyn FnMut(Entry)) -> Found<Last> {
         let mut segment = Segment::new(self.header, self.bytes.len() as u64);
+        let mut safe = segment.end;
         while let Some(frame) = self.good(&segment) {
+            safe = safe.max(frame.synced);
             self.take(&mut segment, &frame, visit);
         }
         let end = self.end(&segment)?;
-        Ok((segment, end))
+        Ok(Last { segment, end, safe })
     }
 
     fn place(&self, offset: u64) -> Place {

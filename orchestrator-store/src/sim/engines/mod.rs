@@ -2,9 +2,11 @@
 
 mod durable;
 mod memory;
+mod raft;
 
 pub use durable::Durable;
 pub use memory::Memory;
+pub use raft::Raft;
 
 use std::sync::Arc;
 
@@ -42,6 +44,7 @@ pub fn subject(name: &str, planted: Planted) -> Option<Subject> {
             let engine = Arc::new(Durable { planted });
             Some(Subject { engine, profile: Profile::single() })
         }
+        "raft" => Some(Subject { engine: Arc::new(Raft { planted }), profile: Profile::several() }),
         "memory" => {
             let profile = Profile { faults: 0, ..Profile::single() };
             Some(Subject { engine: Arc::new(Memory), profile })

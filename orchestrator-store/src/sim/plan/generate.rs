@@ -224,7 +224,9 @@ impl Draw<'_> {
         match self.random.u8(..100) {
             0..50 => Fault::Transfer { to: place },
             50..65 if self.profile.membership => Fault::Join { learner: self.random.bool() },
-            65..80 if self.profile.membership => Fault::Replace { place },
+            65..80 if self.profile.membership => {
+                Fault::Replace { place, down: self.between(1, 600) }
+            }
             80..90 if self.profile.membership => Fault::Leave { place },
             _ => Fault::Progress { place },
         }

@@ -218,6 +218,8 @@ pub enum Fault {
     Replace {
         /// Which.
         place: usize,
+        /// How long until it is started again.
+        down: Duration,
     },
     /// Watchers are told progress.
     Progress {

@@ -251,6 +251,14 @@ async fn ask(store: &dyn Operator, request: Request) -> Answer {
     }
 }
 
+/// From where on a watch of what comes next owes something, by its first item.
+fn first_owed(seen: &Seen) -> Revision {
+    match seen {
+        Seen::Events(revision, _) => *revision,
+        Seen::Progress(revision) => revision.next(),
+    }
+}
+
 /// An answer in a few words.
 fn show(answer: &Answer) -> String {
     match answer {
@@ -288,8 +296,7 @@ async fn watch(
         let Some(Ok(update)) = item else { return };
         let seen = Seen::from(update);
         let watch = *watch.get_or_insert_with(|| {
-            // A watch of what comes next owes nothing before its first item.
-            let from = if request.from.is_zero() { seen.revision() } else { request.from };
+            let from = if request.from.is_zero() { first_owed(&seen) } else { request.from };
             let mut record = stage.record.lock();
             let index = record.history.watch(place, request.keys.clone(), from, newest.at);
             record.history.watches[index].begun = newest;

@@ -1,17 +1,24 @@
 //! Brings the faults of a plan, each at its time.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use orchestrator_core::env::Tasks;
 
 use super::Stage;
-use crate::operator::{AlarmOp, MemberChange};
+use crate::operator::{AlarmOp, MemberChange, MemberId};
 use crate::sim::disk::DiskFault;
 use crate::sim::plan::Fault;
 
 /// How long a member that a disk failed goes on before its process is ended.
 const POISONED: Duration = Duration::from_millis(100);
+
+/// How long an operator waits before a member is taken out, and between two attempts.
+const BEFORE_REMOVAL: Duration = Duration::from_millis(300);
+
+/// How often a removal is attempted.
+const REMOVALS: usize = 8;
 
 /// Brings `faults`, which are in order.
 pub(super) async fn run(stage: Arc<Stage>, faults: Vec<(Duration, Fault)>) {
@@ -70,7 +77,9 @@ async fn bring(stage: Arc<Stage>, fault: Fault) {
             }
         }
         Fault::Transfer { to } => transfer(&stage, *to).await,
-        Fault::Join { .. } | Fault::Leave { .. } | Fault::Replace { .. } => {}
+        Fault::Join { learner } => join(&stage, *learner),
+        Fault::Leave { place } => leave(&stage, *place).await,
+        Fault::Replace { place, down } => replace(&stage, *place, *down).await,
     }
 }
 
@@ -99,9 +108,65 @@ async fn full(stage: &Stage, place: usize, room: u64, lasting: Duration) {
     }
 }
 
-/// Asks for another leader, as an operator does: by number, of any member that answers.
+/// Makes another member the leader, as an operator does.
 async fn transfer(stage: &Stage, to: usize) {
     let Some(life) = stage.members[to].life() else { return };
     let Ok(membership) = life.store.members().await else { return };
     let _ = life.store.change_members(MemberChange::Lead(membership.this)).await;
+}
+
+/// Lets a new member join.
+fn join(stage: &Stage, learner: bool) {
+    let place = stage.founders + stage.joined.fetch_add(1, Ordering::Relaxed);
+    if let Some(member) = stage.members.get(place) {
+        member.join(learner);
+    }
+}
+
+/// Takes a member out, as the only one in the run, and stops it.
+async fn leave(stage: &Stage, place: usize) {
+    if stage.reduced.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let member = &stage.members[place];
+    member.retire();
+    if remove(stage, place).await {
+        member.kill(Duration::from_secs(3600));
+    }
+}
+
+/// A member loses its disk, comes back with nothing, is taken out, and another one joins.
+async fn replace(stage: &Stage, place: usize, down: Duration) {
+    if stage.reduced.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let member = &stage.members[place];
+    member.retire();
+    member.lose_disk(down);
+    stage.env.sleep(down + BEFORE_REMOVAL).await;
+    if remove(stage, place).await {
+        join(stage, false);
+    }
+}
+
+/// Asks the others to take the founder at `place` out.
+async fn remove(stage: &Stage, place: usize) -> bool {
+    let id = MemberId::try_from(place + 1).expect("a small number");
+    for attempt in 0..REMOVALS {
+        let other = (place + 1 + attempt) % stage.founders;
+        let life = stage.members[other].life().filter(|_| other != place);
+        if let Some(life) = life {
+            let asked = tokio::select! {
+                biased;
+                () = life.ended() => None,
+                asked = life.store.change_members(MemberChange::Remove(id)) => Some(asked),
+            };
+            stage.note(format_args!("removal of {place} by {other}: {}", asked.is_some()));
+            if matches!(asked, Some(Ok(_))) {
+                return true;
+            }
+        }
+        stage.env.sleep(BEFORE_REMOVAL).await;
+    }
+    false
 }

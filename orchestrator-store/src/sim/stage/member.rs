@@ -17,7 +17,7 @@ use crate::sim::disk::SimDisk;
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// How often a member is started before that counts as never.
-const MOST_STARTS: u32 = 40;
+const MOST_STARTS: u32 = 400;
 
 /// One member of a run, up or down.
 pub(super) struct Member {
@@ -40,12 +40,25 @@ struct State {
     rotten: bool,
     /// It refuses to start for good, and may.
     lost: bool,
-    /// It is a member, and not one that may join.
-    belongs: bool,
+    standing: Standing,
+    /// It lost its disk, and may refuse to start.
+    amnesiac: bool,
+    learner: bool,
     /// After how many answers the power fails, and for how long.
     crash_at_answer: Option<(u32, Duration)>,
     /// How long to stay down when the disk ends the life.
     down: Duration,
+}
+
+/// Whether a member is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Not yet.
+    Outside,
+    /// It is, and must work once everything is healed.
+    Inside,
+    /// It was taken out, or may have been.
+    Retired,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +100,9 @@ impl Member {
             audited: Revision::new(2),
             rotten: false,
             lost: false,
-            belongs: false,
+            standing: Standing::Outside,
+            amnesiac: false,
+            learner: false,
             crash_at_answer: None,
             down: Duration::from_millis(10),
         };
@@ -102,7 +117,7 @@ impl Member {
     /// Whether it must work once everything is healed.
     pub(super) fn is_expected(&self) -> bool {
         let state = self.state.lock();
-        state.belongs && !state.lost
+        state.standing == Standing::Inside && !state.lost
     }
 
     /// Calls off what was planned.
@@ -112,11 +127,32 @@ impl Member {
 
     /// Asks for a start.
     pub(super) fn start_after(&self, pause: Duration) {
-        let mut state = self.state.lock();
-        state.start_after = Some(pause);
-        state.belongs = true;
-        drop(state);
+        self.state.lock().start_after = Some(pause);
         self.changed.notify_waiters();
+    }
+
+    /// It founds the cluster, with others.
+    pub(super) fn found(&self) {
+        self.state.lock().standing = Standing::Inside;
+        self.start_after(Duration::ZERO);
+    }
+
+    /// It joins the cluster.
+    pub(super) fn join(&self, learner: bool) {
+        self.state.lock().learner = learner;
+        self.start_after(Duration::ZERO);
+    }
+
+    /// It was taken out, or may have been: nothing is expected of it any more.
+    pub(super) fn retire(&self) {
+        self.state.lock().standing = Standing::Retired;
+    }
+
+    /// It loses its disk, and is started again on an empty one after `down`.
+    pub(super) fn lose_disk(&self, down: Duration) {
+        self.state.lock().amnesiac = true;
+        self.crash(down);
+        self.disk.replace();
     }
 
     /// Power fails, for `down`.
@@ -220,6 +256,9 @@ impl Member {
         let mut state = self.state.lock();
         state.life = Some(Arc::clone(&life));
         state.end = None;
+        if state.standing == Standing::Outside {
+            state.standing = Standing::Inside;
+        }
         drop(state);
         self.changed.notify_waiters();
         life
@@ -256,53 +295,89 @@ pub(super) async fn keep(stage: Arc<Stage>, member: Arc<Member>) {
     }
 }
 
-/// Starts a life; `None` where the member is lost, or went down again while it started.
+/// Starts a life; `None` where the member is lost.
 async fn start(stage: &Arc<Stage>, member: &Arc<Member>, number: &mut u32) -> Option<Arc<Life>> {
     for _ in 0..MOST_STARTS {
         member.disk.restart();
         let failures = member.disk.failures();
-        let seed = mix(stage.seed, (member.place as u64) << 32 | u64::from(*number));
-        let site = Site {
-            place: member.place,
-            founders: stage.founders,
-            env: Env::simulated(seed),
-            disk: member.disk.attach(),
-            network: stage.network.clone(),
-            life: *number,
-        };
+        let site = site(stage, member, *number);
         *number += 1;
-        let started = stage.engine.start(site).await;
-        if member.disk.is_crashed() {
-            stage.note(format_args!("member {} went down while it started", member.place));
-            stage.env.sleep(AGAIN).await;
-            continue;
-        }
-        match started {
-            Ok(store) => {
-                stage.note(format_args!("member {} starts", member.place));
+        let started = tokio::select! {
+            biased;
+            () = member.disk.crashed() => None,
+            started = stage.engine.start(site) => Some(started),
+        };
+        let place = member.place;
+        let error = match started {
+            Some(Ok(store)) if !member.disk.is_crashed() => {
+                stage.note(format_args!("member {place} starts"));
                 stage.record.lock().lives += 1;
                 return Some(member.begin(store));
             }
-            Err(error) => {
-                stage.note(format_args!("member {} does not start: {error}", member.place));
-                member.disk.kill();
-                let rotten = member.state.lock().rotten;
-                if rotten && matches!(error, StartError::Corrupt(_)) {
-                    member.state.lock().lost = true;
-                    return None;
-                }
-                let excused = member.disk.failures() > failures;
-                if !excused {
-                    let detail = format!("member {} does not start: {error}", member.place);
-                    stage.violation("recovery", detail);
-                    member.state.lock().lost = true;
-                    return None;
-                }
+            Some(Err(error)) if !member.disk.is_crashed() => error,
+            _ => {
+                stage.note(format_args!("member {place} went down while it started"));
+                stage.network.unplug(place);
                 stage.env.sleep(AGAIN).await;
+                continue;
+            }
+        };
+        stage.note(format_args!("member {place} does not start: {error}"));
+        stage.network.unplug(place);
+        member.disk.kill();
+        match member.excuse(&error, member.disk.failures() > failures) {
+            Excuse::Again => stage.env.sleep(AGAIN).await,
+            Excuse::Lost => return None,
+            Excuse::None => {
+                stage.violation("recovery", format!("member {place} does not start: {error}"));
+                return None;
             }
         }
     }
     let detail = format!("member {} never started in {MOST_STARTS} attempts", member.place);
     stage.violation("recovery", detail);
     None
+}
+
+/// Where `member` lives next.
+fn site(stage: &Stage, member: &Member, number: u32) -> Site {
+    let seed = mix(stage.seed, (member.place as u64) << 32 | u64::from(number));
+    Site {
+        place: member.place,
+        founders: stage.founders,
+        env: Env::simulated(seed),
+        disk: member.disk.attach(),
+        network: stage.network.clone(),
+        life: number,
+        learner: member.state.lock().learner,
+    }
+}
+
+/// Whether a member may not start.
+enum Excuse {
+    /// It is to be tried again.
+    Again,
+    /// It will never start, as it should not.
+    Lost,
+    /// It should have started.
+    None,
+}
+
+impl Member {
+    /// What excuses `error`; `failed` says that the disk failed as planned.
+    fn excuse(&self, error: &StartError, failed: bool) -> Excuse {
+        let mut state = self.state.lock();
+        match error {
+            StartError::Corrupt(_) if state.rotten => state.lost = true,
+            StartError::Lost(_) if state.amnesiac => state.lost = true,
+            StartError::Later(_) => return Excuse::Again,
+            _ if failed => return Excuse::Again,
+            _ if state.standing != Standing::Inside => state.lost = true,
+            _ => {
+                state.lost = true;
+                return Excuse::None;
+            }
+        }
+        Excuse::Lost
+    }
 }

@@ -14,6 +14,7 @@ mod member;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -66,6 +67,8 @@ pub struct Site {
     pub network: Network,
     /// How often it was started before.
     pub life: u32,
+    /// Whether it follows without a vote, where it joins.
+    pub learner: bool,
 }
 
 /// Why a member does not start.
@@ -74,7 +77,13 @@ pub enum StartError {
     /// Its disk holds something that is not what was written.
     #[error("corrupt: {0}")]
     Corrupt(String),
-    /// Anything else; it may start when it is tried again.
+    /// Its disk was replaced, and it knows: it must be taken out, and join as a new one.
+    #[error("it has lost its data: {0}")]
+    Lost(String),
+    /// It needs others, who do not answer now.
+    #[error("not now: {0}")]
+    Later(String),
+    /// Anything else: only a disk that fails or is full excuses it.
     #[error("{0}")]
     Other(String),
 }
@@ -126,6 +135,10 @@ pub(super) struct Stage {
     members: Vec<Arc<Member>>,
     network: Network,
     record: Mutex<Record>,
+    /// How many members have joined.
+    joined: AtomicUsize,
+    /// Whether a member was taken out, or lost its disk: once in a run.
+    reduced: AtomicBool,
 }
 
 /// What is written down.
@@ -158,6 +171,8 @@ impl Stage {
             engine,
             env,
             began,
+            joined: AtomicUsize::new(0),
+            reduced: AtomicBool::new(false),
         }
     }
 
@@ -168,7 +183,7 @@ impl Stage {
             keepers.push(self.env.spawn("keeper", keeper));
         }
         for member in &self.members[..self.founders] {
-            member.start_after(Duration::ZERO);
+            member.found();
         }
         let clients = plan.clients.iter().enumerate().map(|(number, steps)| {
             let client = client::run(Arc::clone(self), number, steps.clone());

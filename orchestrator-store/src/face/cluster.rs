@@ -5,8 +5,8 @@ use std::sync::Arc;
 use orchestrator_core::store::Revision;
 use tonic::Status;
 
-use super::{Face, refused};
-use crate::operator::{self, MemberChange, Membership};
+use super::{Face, fault, refused};
+use crate::operator::{self, MemberChange, MemberId, Membership};
 use crate::proto::etcd::{
     Member, MemberAddRequest, MemberAddResponse, MemberListRequest, MemberListResponse,
     MemberPromoteRequest, MemberPromoteResponse, MemberRemoveRequest, MemberRemoveResponse,
@@ -26,6 +26,7 @@ pub(super) async fn add(
     asked: MemberAddRequest,
 ) -> Result<MemberAddResponse, Status> {
     let MemberAddRequest { peer_ur_ls: peer_urls, is_learner: learner } = asked;
+    check_urls(&face, &peer_urls, None).await?;
     let wanted = peer_urls.clone();
     let add = MemberChange::Add { name: String::new(), peer_urls, learner };
     let members = members(change(&face, add).await?);
@@ -38,6 +39,7 @@ pub(super) async fn remove(
     face: Arc<Face>,
     asked: MemberRemoveRequest,
 ) -> Result<MemberRemoveResponse, Status> {
+    check_known(&face, asked.id).await?;
     let members = members(change(&face, MemberChange::Remove(asked.id)).await?);
     Ok(MemberRemoveResponse { header: header(&face).await?, members })
 }
@@ -47,6 +49,8 @@ pub(super) async fn update(
     asked: MemberUpdateRequest,
 ) -> Result<MemberUpdateResponse, Status> {
     let MemberUpdateRequest { id, peer_ur_ls: peer_urls } = asked;
+    check_known(&face, id).await?;
+    check_urls(&face, &peer_urls, Some(id)).await?;
     let members = members(change(&face, MemberChange::Update { id, peer_urls }).await?);
     Ok(MemberUpdateResponse { header: header(&face).await?, members })
 }
@@ -55,12 +59,39 @@ pub(super) async fn promote(
     face: Arc<Face>,
     asked: MemberPromoteRequest,
 ) -> Result<MemberPromoteResponse, Status> {
+    check_known(&face, asked.id).await?;
     let members = members(change(&face, MemberChange::Promote(asked.id)).await?);
     Ok(MemberPromoteResponse { header: header(&face).await?, members })
 }
 
 async fn change(face: &Face, change: MemberChange) -> Result<Membership, Status> {
     face.store.change_members(change).await.map_err(refused)
+}
+
+/// Refuses a member that is not there, whatever the engine would say of a change.
+async fn check_known(face: &Face, id: MemberId) -> Result<(), Status> {
+    let now = face.store.members().await.map_err(refused)?;
+    let is_known = now.members.iter().any(|member| member.id == id);
+    if is_known { Ok(()) } else { Err(fault::MEMBER_NOT_FOUND.into()) }
+}
+
+/// Refuses URLs that are none, or that another member than `owner` has.
+async fn check_urls(face: &Face, urls: &[String], owner: Option<MemberId>) -> Result<(), Status> {
+    let is_url = |url: &String| {
+        url.strip_prefix("http://")
+            .or_else(|| url.strip_prefix("https://"))
+            .and_then(|rest| rest.rsplit_once(':'))
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+    };
+    if urls.is_empty() || !urls.iter().all(is_url) {
+        return Err(fault::BAD_URLS.into());
+    }
+    let now = face.store.members().await.map_err(refused)?;
+    let mut others = now.members.iter().filter(|member| Some(member.id) != owner);
+    if others.any(|member| member.peer_urls.iter().any(|url| urls.contains(url))) {
+        return Err(fault::URLS_EXIST.into());
+    }
+    Ok(())
 }
 
 /// These answers tell no revision.

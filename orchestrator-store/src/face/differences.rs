@@ -9,6 +9,8 @@
 //!   and leaves them out once they are compacted.
 //! - **Revisions 0 and 1 of a new store** count as compacted; etcd lets a new store be compacted
 //!   to them once.
+//! - **A revision below zero** is the newest one everywhere; in a transaction etcd takes it for a
+//!   compacted one as soon as anything was compacted.
 //! - **Keys** are at most 8 KiB, **transactions** nest 8 deep at most; etcd bounds only the request.
 //! - **A put and a deletion of one key** in a transaction are refused wherever they stand. etcd
 //!   overlooks a few shapes: a range without an end, and a deletion in a later nested transaction.

@@ -38,13 +38,13 @@ pub(super) const NO_SPACE: Fault = fault(Code::ResourceExhausted, "mvcc: databas
 pub(super) const TOO_MANY_REQUESTS: Fault = fault(Code::ResourceExhausted, "too many requests");
 pub(super) const LEASE_NOT_FOUND: Fault = fault(Code::NotFound, "requested lease not found");
 pub(super) const LEASE_EXISTS: Fault = fault(Code::FailedPrecondition, "lease already exists");
+pub(super) const BAD_URLS: Fault = fault(Code::InvalidArgument, "given member URLs are invalid");
+pub(super) const MEMBER_NOT_FOUND: Fault = fault(Code::NotFound, "member not found");
+pub(super) const URLS_EXIST: Fault = fault(Code::FailedPrecondition, "Peer URLs already exists");
 pub(super) const NOT_LEADER: Fault = fault(Code::FailedPrecondition, "not leader");
-pub(super) const BAD_TRANSFEREE: Fault =
-    fault(Code::FailedPrecondition, "bad leader transferee");
-pub(super) const NO_AUTH: Fault =
-    fault(Code::FailedPrecondition, "authentication is not enabled");
-pub(super) const NO_DOWNGRADE: Fault =
-    fault(Code::FailedPrecondition, "no inflight downgrade job");
+pub(super) const BAD_TRANSFEREE: Fault = fault(Code::FailedPrecondition, "bad leader transferee");
+pub(super) const NO_AUTH: Fault = fault(Code::FailedPrecondition, "authentication is not enabled");
+pub(super) const NO_DOWNGRADE: Fault = fault(Code::FailedPrecondition, "no inflight downgrade job");
 pub(super) const NO_LEADER: Fault = fault(Code::Unavailable, "no leader");
 pub(super) const STOPPED: Fault = fault(Code::Unavailable, "server stopped");
 pub(super) const TIMED_OUT: Fault = fault(Code::Unavailable, "request timed out");
@@ -73,14 +73,11 @@ const NAMED: [Fault; 37] = [
     TIMED_OUT,
     fault(Code::InvalidArgument, "duplicate key given in txn request"),
     fault(Code::InvalidArgument, "invalid client api version"),
-    fault(Code::InvalidArgument, "given member URLs are invalid"),
-    fault(Code::NotFound, "member not found"),
+    BAD_URLS,
+    MEMBER_NOT_FOUND,
+    URLS_EXIST,
     fault(Code::FailedPrecondition, "member ID already exist"),
-    fault(Code::FailedPrecondition, "Peer URLs already exists"),
-    fault(
-        Code::FailedPrecondition,
-        "re-configuration failed due to not enough started members",
-    ),
+    fault(Code::FailedPrecondition, "re-configuration failed due to not enough started members"),
     fault(Code::FailedPrecondition, "can only promote a learner member"),
     fault(
         Code::FailedPrecondition,
@@ -120,10 +117,8 @@ pub(super) fn status(error: &StoreError) -> Status {
         StoreError::LeaseNotFound(_) => LEASE_NOT_FOUND.into(),
         StoreError::LeaseExists(_) => LEASE_EXISTS.into(),
         StoreError::NoSpace => NO_SPACE.into(),
-        StoreError::Invalid(why) => Fault::named(why).map_or_else(
-            || Status::invalid_argument(format!("{PREFIX}{why}")),
-            Status::from,
-        ),
+        StoreError::Invalid(why) => Fault::named(why)
+            .map_or_else(|| Status::invalid_argument(format!("{PREFIX}{why}")), Status::from),
         StoreError::Unavailable(source) => {
             Fault::named(&source.to_string()).unwrap_or(STOPPED).into()
         }
@@ -174,7 +169,11 @@ mod tests {
             (StoreError::Unavailable("no leader".into()), Unavailable, "no leader"),
             (StoreError::Unavailable("disk on fire".into()), Unavailable, "server stopped"),
             (StoreError::Unknown("the answer was lost".into()), Unavailable, "request timed out"),
-            (StoreError::Unknown("etcdserver: leader changed".into()), Unavailable, "leader changed"),
+            (
+                StoreError::Unknown("etcdserver: leader changed".into()),
+                Unavailable,
+                "leader changed",
+            ),
         ];
         for (error, code, text) in cases {
             let status = status(&error);

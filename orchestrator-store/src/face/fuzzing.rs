@@ -2,41 +2,138 @@
 //!
 //! A target must neither panic nor hang, whatever the bytes.
 
-use bytes::Bytes;
-use orchestrator_core::Env;
-use prost::Message;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
-use super::{check, request};
+use bytes::{BufMut, Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::Full;
+use orchestrator_core::Env;
+use orchestrator_core::fuzzing::Target;
+use prost::Message;
+use tonic::codegen::Service;
+
+use super::{EtcdServer, Options, check, reply, request};
+use crate::MemoryStore;
 use crate::mvcc::{Limits, Mvcc};
 use crate::proto::etcd as pb;
 
-/// Decodes a transaction, checks it, translates it and applies it to a small store.
-pub fn txn(data: &[u8]) {
+/// All targets, each with inputs to start from.
+pub const TARGETS: &[Target] = &[
+    Target::new(
+        "etcd_txn",
+        fuzz_txn,
+        &[
+            b"\x0a\x07\x10\x02\x1a\x01a\x30\x00\x12\x08\x12\x06\x0a\x01a\x12\x011\x1a\x05\x0a\x03\x0a\x01a",
+            b"\x12\x0c\x22\x0a\x12\x08\x12\x06\x0a\x01a\x12\x011\x12\x08\x1a\x06\x0a\x01a\x12\x01b",
+        ],
+    ),
+    Target::new("etcd_range", fuzz_range, &[b"\x0a\x01a\x12\x01\x00\x18\x05\x20\x01\x28\x02\x30\x04"]),
+    Target::new(
+        "etcd_call",
+        fuzz_call,
+        &[
+            b"\x00\x0a\x01a",
+            b"\x01\x0a\x01a\x12\x011\x20\x01",
+            b"\x03\x12\x08\x12\x06\x0a\x01a\x12\x011",
+            b"\x05\x0a\x05\x0a\x01a\x18\x01",
+            b"\x06\x08\x64",
+            b"\x88\x00\x00\x00\x00\x02\x08\x07\x00\x00\x00\x00\x02\x08\x08",
+        ],
+    ),
+];
+
+/// The calls that the first byte chooses from.
+const CALLS: [&str; 12] = [
+    "KV/Range",
+    "KV/Put",
+    "KV/DeleteRange",
+    "KV/Txn",
+    "KV/Compact",
+    "Watch/Watch",
+    "Lease/LeaseGrant",
+    "Lease/LeaseRevoke",
+    "Lease/LeaseKeepAlive",
+    "Lease/LeaseTimeToLive",
+    "Maintenance/HashKV",
+    "Cluster/MemberAdd",
+];
+
+/// Decodes a transaction, checks it, translates it and applies it to an empty store.
+///
+/// # Panics
+/// The answer has not one part per step.
+pub fn fuzz_txn(data: &[u8]) {
     let Ok(asked) = pb::TxnRequest::decode(Bytes::copy_from_slice(data)) else { return };
     if check::txn(&asked).is_err() {
         return;
     }
     let mut mvcc = Mvcc::new(Limits::default());
     if let Ok(done) = mvcc.txn(request::txn(&asked)) {
-        let answer = super::reply::txn(&asked, done, pb::ResponseHeader::default());
+        let answer = reply::txn(&asked, done, pb::ResponseHeader::default());
         let steps = if answer.succeeded { asked.success.len() } else { asked.failure.len() };
         assert_eq!(answer.responses.len(), steps);
     }
 }
 
-/// Decodes and translates a range, and reads from a small store.
-pub fn range(data: &[u8]) {
+/// Decodes and translates a range, and reads from an empty store.
+///
+/// # Panics
+/// More keys are counted than there are.
+pub fn fuzz_range(data: &[u8]) {
     let Ok(asked) = pb::RangeRequest::decode(Bytes::copy_from_slice(data)) else { return };
     if check::range(&asked).is_err() {
         return;
     }
     let mvcc = Mvcc::new(Limits::default());
     if let Ok(found) = mvcc.range(&request::range(&asked)) {
-        super::reply::range(&asked, found, pb::ResponseHeader::default()).encode_to_vec();
+        let answer = reply::range(&asked, found, pb::ResponseHeader::default());
+        assert!(answer.encoded_len() == answer.encode_to_vec().len() && answer.count == 0);
     }
 }
 
-/// A server over `engine` for targets that speak HTTP/2 to it.
-pub fn server(engine: std::sync::Arc<dyn crate::Operator>) -> super::EtcdService {
-    super::EtcdServer::new(Env::simulated(0), engine, super::Options::new()).service()
+/// Sends a call to a face over an empty store. The first byte chooses which; where its highest bit
+/// is not set, the rest is one message, otherwise the whole body.
+///
+/// # Panics
+/// The runtime cannot be made.
+pub fn fuzz_call(data: &[u8]) {
+    let Some((first, rest)) = data.split_first() else { return };
+    let call = CALLS[usize::from(first & 0x7f) % CALLS.len()];
+    let mut body = BytesMut::new();
+    if first & 0x80 == 0 {
+        body.put_u8(0);
+        body.put_u32(u32::try_from(rest.len()).unwrap_or(u32::MAX));
+    }
+    body.put_slice(rest);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true);
+    let runtime = runtime.build().expect("a runtime without I/O can always be made");
+    runtime.block_on(async {
+        let env = Env::simulated(0);
+        let store = Arc::new(MemoryStore::new(env.clone()));
+        let mut service = EtcdServer::new(env, store, Options::new()).service();
+        let request = http::Request::post(format!("/etcdserverpb.{call}"))
+            .header("content-type", "application/grpc")
+            .body(Full::from(body.freeze()))
+            .expect("a request of constants");
+        let Ok(response) = service.call(request).await;
+        drain(response.into_body());
+    });
+}
+
+/// Takes what is there of a body; a watch has no end.
+fn drain(body: tonic::body::Body) {
+    let mut body = pin!(body);
+    let mut context = Context::from_waker(Waker::noop());
+    while let Poll::Ready(Some(Ok(_))) = body.as_mut().poll_frame(&mut context) {}
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn hostile_requests_do_no_harm() {
+        let found = orchestrator_core::fuzzing::driver::run(super::TARGETS, 1, 400);
+        assert_eq!(found, Ok(()));
+    }
 }

@@ -71,13 +71,15 @@ pub(super) async fn time_to_live(
 ) -> Result<LeaseTimeToLiveResponse, Status> {
     let found = one(&face, LeaseOp::Describe(asked.id)).await;
     let header = Some(face.header_now().await?);
-    let mut answer = LeaseTimeToLiveResponse { header, id: asked.id, ttl: -1, ..Default::default() };
+    let mut answer =
+        LeaseTimeToLiveResponse { header, id: asked.id, ttl: -1, ..Default::default() };
     match found {
         Ok(lease) => {
             answer.ttl = seconds(lease.remaining);
             answer.granted_ttl = seconds(lease.ttl);
             if asked.keys {
-                let keys = lease.keys.iter().map(|key| bytes::Bytes::copy_from_slice(key.as_bytes()));
+                let keys =
+                    lease.keys.iter().map(|key| bytes::Bytes::copy_from_slice(key.as_bytes()));
                 answer.keys = keys.collect();
             }
         }

@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::Face;
+use super::authority::Tolerant;
 use super::route::EtcdService;
 
 /// How long a client may take for the TLS handshake, or to send the head of an HTTP/1.1 request.
@@ -129,7 +130,8 @@ impl Connection {
         let Self { face, stop } = self;
         let builder = builder(&face.env);
         let service = TowerToHyperService::new(EtcdService::new(face));
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let mut connection =
+            pin!(builder.serve_connection(TokioIo::new(Tolerant::new(stream)), service));
         let ended = match select(connection.as_mut(), pin!(stop.cancelled())).await {
             Either::Left((ended, _)) => ended,
             Either::Right(((), _)) => {

@@ -25,9 +25,10 @@ pub(super) async fn alarm(face: Arc<Face>, asked: AlarmRequest) -> Result<AlarmR
     let wanted = asked.alarm();
     let before = raised(&face, AlarmOp::List).await?;
     let concerned: Vec<operator::Alarm> = match asked.action() {
-        AlarmAction::Get => {
-            before.into_iter().filter(|a| wanted == AlarmType::None || a.kind == kind(wanted)).collect()
-        }
+        AlarmAction::Get => before
+            .into_iter()
+            .filter(|a| wanted == AlarmType::None || a.kind == kind(wanted))
+            .collect(),
         _ if wanted == AlarmType::None => Vec::new(),
         action => {
             let alarm = operator::Alarm { member: asked.member_id, kind: kind(wanted) };
@@ -39,10 +40,9 @@ pub(super) async fn alarm(face: Arc<Face>, asked: AlarmRequest) -> Result<AlarmR
             if raise || was_raised { vec![alarm] } else { Vec::new() }
         }
     };
-    let alarms = concerned.iter().map(|alarm| AlarmMember {
-        member_id: alarm.member,
-        alarm: named(alarm.kind).into(),
-    });
+    let alarms = concerned
+        .iter()
+        .map(|alarm| AlarmMember { member_id: alarm.member, alarm: named(alarm.kind).into() });
     Ok(AlarmResponse { header: Some(face.header_now().await?), alarms: alarms.collect() })
 }
 
@@ -129,10 +129,12 @@ pub(super) fn snapshot(
         let image = face.store.image().await.map_err(refused)?;
         Ok(Saving { header, size, state: State::Image(image, Wrapper::default()) }.pieces())
     };
-    stream::once(opened).flat_map(|opened: Result<_, Status>| match opened {
-        Ok(pieces) => pieces,
-        Err(status) => stream::once(async { Err(status) }).boxed(),
-    }).boxed()
+    stream::once(opened)
+        .flat_map(|opened: Result<_, Status>| match opened {
+            Ok(pieces) => pieces,
+            Err(status) => stream::once(async { Err(status) }).boxed(),
+        })
+        .boxed()
 }
 
 /// A snapshot that is being sent.

@@ -5,7 +5,8 @@
 //! open streams: a request becomes one call of [`Operator`] or of its
 //! [`Store`](orchestrator_core::Store), so many faces may serve one engine.
 //!
-//! A request passes `listen` (sockets, TLS, limits), `route` (paths to functions), `grpc` (messages),
+//! A request passes `listen` (sockets, TLS, limits), `authority` (which repairs what clients of
+//! etcd send), `route` (paths to functions), `grpc` (messages),
 //! then one module per service. `request`, `reply` and `select` translate, `check` and `fault` refuse in
 //! etcd's words, `encode` writes the answers that carry many keys. `watch` multiplexes watchers
 //! on a stream; like everything here it pulls, so a slow client holds up nobody but itself.
@@ -13,6 +14,7 @@
 //! Known differences from etcd 3.4: see [`differences`].
 
 mod auth;
+mod authority;
 mod check;
 mod cluster;
 pub mod differences;

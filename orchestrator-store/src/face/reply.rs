@@ -75,9 +75,9 @@ impl Replies {
     fn txn(&mut self, request: &pb::TxnRequest, done: TxnResponse) -> pb::TxnResponse {
         let steps = if done.succeeded { &request.success } else { &request.failure };
         let requests = steps.iter().filter_map(|op| op.request.as_ref());
-        let responses = requests.zip(done.results).map(|(request, result)| pb::ResponseOp {
-            response: self.step(request, result),
-        });
+        let responses = requests
+            .zip(done.results)
+            .map(|(request, result)| pb::ResponseOp { response: self.step(request, result) });
         pb::TxnResponse {
             header: Some(pb::ResponseHeader::default()),
             succeeded: done.succeeded,

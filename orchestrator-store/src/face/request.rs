@@ -128,15 +128,14 @@ mod tests {
         assert_eq!(compared(CompareTarget::Version, Some(Version(4))), less(version(4)));
         assert_eq!(compared(CompareTarget::Version, Some(ModRevision(4))), less(version(0)));
         assert_eq!(compared(CompareTarget::Version, None), less(version(0)));
-        let empty = Target::Value(Value::from_bytes(""));
+        let empty = Target::Value(super::value(b""));
         assert_eq!(compared(CompareTarget::Value, Some(Lease(4))), less(empty));
         assert_eq!(compared(CompareTarget::Lease, Some(Lease(-4))), less(Target::Lease(-4)));
     }
 
     #[test]
     fn nothing_is_less_than_a_number_below_zero() {
-        let (target, relation) =
-            compared(CompareTarget::Mod, Some(TargetUnion::ModRevision(-1)));
+        let (target, relation) = compared(CompareTarget::Mod, Some(TargetUnion::ModRevision(-1)));
         assert_eq!(target, Target::ModRevision(Revision::new(u64::MAX)));
         assert_eq!(relation, Relation::Equal);
     }

@@ -52,7 +52,11 @@ fn is_wanted(request: &RangeRequest, kv: &KeyValue) -> bool {
         (min == 0 || revision >= min) && (max == 0 || revision <= max)
     };
     within(kv.mod_revision.get(), request.min_mod_revision, request.max_mod_revision)
-        && within(kv.create_revision.get(), request.min_create_revision, request.max_create_revision)
+        && within(
+            kv.create_revision.get(),
+            request.min_create_revision,
+            request.max_create_revision,
+        )
 }
 
 fn sort(request: &RangeRequest, kvs: &mut [KeyValue]) {

@@ -34,10 +34,12 @@ impl Mvcc {
         decide(&txn, &self.root, &mut path);
         let mut found = Found::default();
         self.check_branch(&txn, &mut path.iter(), &mut found)?;
+        // After all puts, as in etcd: a client is told the same where both are refused.
+        found.past.iter().try_for_each(|revision| self.check_revision(*revision))?;
         if found.put_bytes > 0 && self.root.bytes() + found.put_bytes > self.limits.data_bytes {
             return Err(StoreError::NoSpace);
         }
-        let before = found.reads_the_past.then(|| self.root.clone());
+        let before = (!found.past.is_empty()).then(|| self.root.clone());
         let mut applying = Applying { mvcc: self, before, events: Events::new() };
         let mut response = applying.txn(txn, &mut path.into_iter());
         let events = applying.events;
@@ -80,10 +82,7 @@ impl Mvcc {
         for op in if holds { &txn.then } else { &txn.otherwise } {
             match op {
                 Op::Put(put) => found.put_bytes += self.check_put(put)?,
-                Op::Range(range) if !range.revision.is_zero() => {
-                    self.check_revision(range.revision)?;
-                    found.reads_the_past = true;
-                }
+                Op::Range(range) if !range.revision.is_zero() => found.past.push(range.revision),
                 Op::Range(_) | Op::Delete(_) => {}
                 Op::Txn(inner) => self.check_branch(inner, path, found)?,
             }
@@ -121,7 +120,8 @@ pub(crate) enum Change {
 #[derive(Default)]
 struct Found {
     put_bytes: u64,
-    reads_the_past: bool,
+    /// The revisions that are read by number.
+    past: SmallVec<[Revision; 2]>,
 }
 
 fn decide(txn: &Txn, root: &Root, path: &mut Path) {

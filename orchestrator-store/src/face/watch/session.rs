@@ -132,7 +132,8 @@ where
         let id = match self.admit(asked) {
             Ok(id) => id,
             Err(cancel_reason) => {
-                let refused = WatchAnswer { watch_id: NO_ID, canceled: true, cancel_reason, ..created };
+                let refused =
+                    WatchAnswer { watch_id: NO_ID, canceled: true, cancel_reason, ..created };
                 self.out.push_back(refused);
                 return Ok(());
             }
@@ -201,7 +202,8 @@ where
         if self.forget(id) {
             self.refresh().await?;
             let header = self.header;
-            let canceled = WatchAnswer { header, watch_id: id, canceled: true, ..Default::default() };
+            let canceled =
+                WatchAnswer { header, watch_id: id, canceled: true, ..Default::default() };
             self.out.push_back(canceled);
         }
         Ok(())

@@ -90,13 +90,17 @@ impl Model {
             check_path(&path)?;
         }
         let steps = Chosen::of(txn, self.newest());
+        // The puts first, as in etcd.
         for step in steps.flat() {
-            match step {
-                Step::Range(range) if !range.revision.is_zero() => {
-                    self.check(range.revision)?;
-                }
-                Step::Put(put) => self.check_put(put)?,
-                _ => {}
+            if let Step::Put(put) = step {
+                self.check_put(put)?;
+            }
+        }
+        for step in steps.flat() {
+            if let Step::Range(range) = step
+                && !range.revision.is_zero()
+            {
+                self.check(range.revision)?;
             }
         }
         let mut working = Working::new(self);

@@ -1,0 +1,7 @@
+//! The face as an unmodified `etcdctl` finds it; skipped aloud where there is none.
+
+mod cluster;
+mod keys;
+mod leases;
+mod runner;
+mod secured;

@@ -120,6 +120,8 @@ pub(super) fn refusal(code: Code, text: &str) -> Option<Refusal> {
     if text.starts_with(LONG_MESSAGE) {
         return Some(Refusal::TooLarge);
     }
+    // A watch that is refused tells its reason as Go prints an error of gRPC.
+    let text = text.split_once(" desc = ").map_or(text, |(_, described)| described);
     let words = text.strip_prefix(PREFIX)?;
     let refusal = match words {
         "mvcc: required revision has been compacted" => Refusal::Compacted,
@@ -219,6 +221,9 @@ mod tests {
             assert_eq!(shown, wanted, "{words}");
         }
         assert_eq!(refusal(Code::OutOfRange, "decoded message length too large"), None);
+        let printed = "rpc error: code = PermissionDenied desc = etcdserver: permission denied";
+        let denied = Some(Refusal::Invalid("permission denied"));
+        assert_eq!(refusal(Code::PermissionDenied, printed), denied);
         let long = "grpc: received message larger than max (9 vs. 8)";
         assert_eq!(refusal(Code::ResourceExhausted, long), Some(Refusal::TooLarge));
     }

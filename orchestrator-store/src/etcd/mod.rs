@@ -11,6 +11,8 @@
 //! - it counts leases in whole seconds: a time to live is rounded up;
 //! - it tells nobody which revision is the oldest: [`floor`] finds out;
 //! - it answers transactions that only compare from the nearest member: they read a key besides;
+//! - before 3.4.34, 3.5.16 and 3.6 it may forget what was deleted in the revision that it compacted
+//!   last: there, a watch from that revision is told that it is compacted;
 //! - before 3.4.31, 3.5.13 and 3.6 its answer to a demand for progress may be untrue: there,
 //!   progress comes at the server's own times only (`--watch-progress-notify-interval`).
 
@@ -20,6 +22,7 @@ mod client;
 mod endpoint;
 mod error;
 mod floor;
+mod image;
 mod keys;
 mod lease;
 mod operate;
@@ -132,6 +135,7 @@ impl EtcdStore {
     /// Which of `leases` is not there: etcd does not say.
     async fn missing_lease(&self, leases: &[i64]) -> i64 {
         let mut candidates = leases.to_vec();
+        candidates.sort_unstable();
         candidates.dedup();
         if let [_, _, ..] = candidates[..] {
             for lease in &candidates {

@@ -78,7 +78,7 @@ impl Operator for EtcdStore {
     }
 
     async fn image(&self) -> Result<ImageStream, StoreError> {
-        Err(StoreError::Invalid("no image"))
+        self.make_image().await
     }
 
     async fn engine(&self) -> Result<EngineStatus, StoreError> {

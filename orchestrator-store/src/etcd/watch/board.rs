@@ -21,7 +21,7 @@ use crate::proto::etcd::watch_request::RequestUnion;
 
 /// How long an answer about progress may stay away before it is asked for again: etcd gives none
 /// while a watch of the stream is behind.
-const ASK_AGAIN: Duration = Duration::from_millis(200);
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The name of a watcher here.
 pub(super) type Key = u64;
@@ -51,8 +51,13 @@ pub(super) struct Board {
     cancels: Vec<i64>,
     /// When progress of whom is due; one entry each at most.
     due: BTreeSet<(Instant, Key)>,
+    /// Watches are asked for from one revision before what is wanted.
+    early: bool,
     /// Progress is to be asked for.
     ask: bool,
+    /// How often it was asked for on the present stream, and answered.
+    asks: u64,
+    answers: u64,
     last_failure: Option<String>,
 }
 
@@ -79,9 +84,9 @@ impl Board {
         }
     }
 
-    /// Whether a stream is of use.
-    pub(super) fn has_watchers(&self) -> bool {
-        !self.watchers.is_empty()
+    /// Whether somebody waits for a stream.
+    pub(super) fn needs_stream(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// Takes the next item for the reader `key`.
@@ -114,6 +119,12 @@ impl Board {
         Poll::Pending
     }
 
+    /// The server is one that forgets what was deleted in the revision that it compacted last: a
+    /// watch asked for from one revision earlier is refused where that has happened.
+    pub(super) fn be_early(&mut self, early: bool) {
+        self.early = early;
+    }
+
     /// What to ask of the server now.
     pub(super) fn requests(&mut self) -> Vec<wire::WatchRequest> {
         let cancels = std::mem::take(&mut self.cancels)
@@ -124,12 +135,14 @@ impl Board {
             let Some(watcher) = self.watchers.get_mut(&key) else { continue };
             self.last_id += 1;
             watcher.phase = Phase::Open(self.last_id);
+            // What is sent of the revision before is passed over as seen.
+            let start = signed(watcher.next) - i64::from(self.early);
             self.open.insert(self.last_id, key);
             self.asked.push_back(self.last_id);
             unions.push(RequestUnion::CreateRequest(wire::WatchCreateRequest {
                 key: watcher.keys.key.clone(),
                 range_end: watcher.keys.end.clone(),
-                start_revision: signed(watcher.next),
+                start_revision: start.max(1),
                 // Whoever wants none is at least asked for again from a later revision.
                 progress_notify: true,
                 prev_kv: true,
@@ -139,6 +152,7 @@ impl Board {
             }));
         }
         if std::mem::take(&mut self.ask) {
+            self.asks += 1;
             unions.push(RequestUnion::ProgressRequest(wire::WatchProgressRequest {}));
         }
         let request = |union| wire::WatchRequest { request_union: Some(union) };
@@ -186,11 +200,19 @@ impl Board {
         if message.canceled {
             return;
         }
-        self.asked.retain(|id| *id != message.watch_id);
+        self.answered(message.watch_id);
         let key = self.open.get(&message.watch_id);
         if let Some(watcher) = key.and_then(|key| self.watchers.get_mut(key)) {
-            watcher.accepted = true;
+            watcher.accept(header_revision(message.header.as_ref()), self.asks);
             wakers.extend(watcher.waker.take());
+        }
+    }
+
+    /// The server answered the request for the watch `id`: nearly always the oldest.
+    fn answered(&mut self, id: i64) {
+        match self.asked.front() {
+            Some(oldest) if *oldest == id => drop(self.asked.pop_front()),
+            _ => self.asked.retain(|asked| *asked != id),
         }
     }
 
@@ -208,7 +230,7 @@ impl Board {
             id if id < 0 => refused.unwrap_or(id),
             id => id,
         };
-        self.asked.retain(|asked| *asked != id);
+        self.answered(id);
         let Some(key) = self.open.remove(&id) else { return Verdict::Keep };
         let watcher = self.watchers.get_mut(&key).expect("an open watch has a watcher");
         if message.compact_revision > 0 {
@@ -235,13 +257,19 @@ impl Board {
     }
 
     /// Everything up to `revision` has come, to one watcher or, with an id below zero, to all that
-    /// were accepted.
+    /// were there when that was asked.
     fn progress(&mut self, id: i64, revision: Revision, now: Instant, wakers: &mut Vec<Waker>) {
-        let one = self.open.get(&id).copied();
-        let all = self.open.iter().filter(|(open, _)| id < 0 && !self.asked.contains(open));
-        let keys: Vec<Key> = one.into_iter().chain(all.map(|(_, key)| *key)).collect();
+        let mut keys: Vec<Key> = self.open.get(&id).copied().into_iter().collect();
+        if id < 0 {
+            self.answers += 1;
+            let accepted = self.open.iter().filter(|(open, _)| !self.asked.contains(open));
+            keys.extend(accepted.map(|(_, key)| *key));
+        }
         for key in keys {
             let watcher = self.watchers.get_mut(&key).expect("an open watch has a watcher");
+            if id < 0 && !watcher.is_covered(revision, self.answers) {
+                continue;
+            }
             let was_due = watcher.due;
             watcher.progress(revision, now);
             if was_due && !watcher.due {
@@ -271,10 +299,11 @@ impl Board {
             }
             watcher.tell(now);
             let again = match watcher.due {
-                true => {
-                    self.ask |= asks;
+                true if asks => {
+                    self.ask = true;
                     now + ASK_AGAIN
                 }
+                true => now + (due_at - watcher.last_item()).max(ASK_AGAIN),
                 false => {
                     wakers.extend(watcher.waker.take());
                     watcher.due_at().unwrap_or(now + ASK_AGAIN)
@@ -310,6 +339,7 @@ impl Board {
         }
         self.asked.clear();
         self.cancels.clear();
+        (self.asks, self.answers) = (0, 0);
         if why.is_some() {
             self.last_failure = why;
         }

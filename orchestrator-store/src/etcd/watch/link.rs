@@ -10,15 +10,16 @@ use tonic::Streaming;
 
 use super::Shared;
 use super::board::{Board, Verdict};
-use super::version::progress_is_true;
+use super::version::Traits;
 use crate::etcd::endpoint::Endpoint;
 use crate::proto::etcd as wire;
 
 /// How many requests are on their way to the server before the others wait.
 const REQUESTS: usize = 64;
 
-/// How long a token counts as new: etcd forgets one that is not used for some minutes.
-const FRESH: Duration = Duration::from_secs(60);
+/// How long a token counts as new: etcd forgets one that is not used for a time, of minutes as a
+/// rule. A watch that is refused later than this is tried again with another token.
+const FRESH: Duration = Duration::from_secs(2);
 
 /// How often idle watches are told how far they are, so that a broken stream does not make them go
 /// back to where compaction has been.
@@ -30,13 +31,15 @@ enum Ended {
     Failed(String),
     /// It is to be opened again with a new token.
     Restart,
+    /// It was not opened: those that wanted it are gone.
+    Idle,
 }
 
-/// Keeps a stream open while there are watchers.
+/// Keeps a stream open as soon as somebody watches.
 pub(super) async fn run(shared: Arc<Shared>) {
     let client = &shared.client;
     loop {
-        while !shared.board.lock().has_watchers() {
+        while !shared.board.lock().needs_stream() {
             shared.work.notified().await;
         }
         let Some(endpoint) = client.endpoints.choose(client.deadline()).await else { continue };
@@ -44,16 +47,12 @@ pub(super) async fn run(shared: Arc<Shared>) {
         client.forget_token(0);
         let ended = serve(&shared, endpoint).await;
         let why = match ended {
-            Ended::Failed(why) => {
-                client.endpoints.failed(endpoint);
-                tracing::debug!(endpoint = %endpoint.uri, why, "stream of watches ended");
-                Some(why)
-            }
-            Ended::Restart => {
-                client.endpoints.failed(endpoint);
-                None
-            }
+            Ended::Idle => continue,
+            Ended::Restart => None,
+            Ended::Failed(why) => Some(why),
         };
+        client.endpoints.failed(endpoint);
+        tracing::debug!(endpoint = %endpoint.uri, why, "stream of watches ended");
         shared.board.lock().disconnect(why);
     }
 }
@@ -66,15 +65,15 @@ async fn serve(shared: &Shared, endpoint: &Endpoint) -> Ended {
         Ok(status) => status.version,
         Err(error) => return Ended::Failed(error.text()),
     };
+    let traits = Traits::of(&version);
+    shared.board.lock().be_early(!traits.last_deletion);
     let mut line = Line {
         outbox: shared.board.lock().requests().into(),
-        asks: progress_is_true(&version),
+        asks: traits.true_progress,
         opened,
         refresh: opened + REFRESH,
     };
-    let Some(first) = line.outbox.pop_front() else {
-        return Ended::Restart;
-    };
+    let Some(first) = line.outbox.pop_front() else { return Ended::Idle };
     let (requests, receiver) = mpsc::channel(REQUESTS);
     requests.try_send(first).expect("the channel is empty and its receiver is here");
     match client.open_watch(endpoint, receiver).await {
@@ -120,8 +119,8 @@ impl Line {
                 () = env.sleep_until(due) => self.tick(shared),
                 message = stream.message() => match message {
                     Ok(Some(message)) => {
-                        let fresh = env.instant() < self.opened + FRESH;
                         let now = env.instant();
+                        let fresh = !shared.client.has_login() || now < self.opened + FRESH;
                         let take = |board: &mut Board, wakers: &mut Vec<_>| {
                             board.message(message, fresh, now, wakers)
                         };

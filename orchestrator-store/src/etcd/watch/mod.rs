@@ -7,6 +7,8 @@
 
 mod board;
 mod link;
+#[cfg(test)]
+mod tests;
 mod version;
 mod watcher;
 

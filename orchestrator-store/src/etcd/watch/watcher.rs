@@ -56,6 +56,9 @@ pub(super) struct Watcher {
     pub(super) phase: Phase,
     /// Whether etcd has taken it, once.
     pub(super) accepted: bool,
+    /// The newest revision when it was taken on the present stream, where it had to begin before
+    /// that, and how often progress had been asked for until then.
+    behind: Option<(Revision, u64)>,
     pub(super) waker: Option<Waker>,
     queue: VecDeque<WatchUpdate>,
     queued_bytes: usize,
@@ -83,6 +86,7 @@ impl Watcher {
             next: from,
             phase: Phase::Waiting,
             accepted: false,
+            behind: None,
             waker: None,
             queue: VecDeque::new(),
             queued_bytes: 0,
@@ -93,6 +97,27 @@ impl Watcher {
             due: false,
             bookmark: None,
         }
+    }
+
+    /// The server has taken it, when `newest` was the newest revision and progress had been asked
+    /// for `asks` times.
+    pub(super) fn accept(&mut self, newest: Revision, asks: u64) {
+        self.accepted = true;
+        self.behind = (self.next <= newest).then_some((newest, asks));
+    }
+
+    /// Whether an answer for the whole stream, the one numbered `answers`, holds for this watch.
+    ///
+    /// An answer that was made before the watch began, but comes after the word that it has, says
+    /// nothing about the past that this watch still waits for. It is later than that if it tells a
+    /// later revision, or if there are more answers than questions that came before.
+    pub(super) fn is_covered(&self, revision: Revision, answers: u64) -> bool {
+        self.behind.is_none_or(|(newest, asks)| revision > newest || answers > asks)
+    }
+
+    /// When the reader was given something last.
+    pub(super) fn last_item(&self) -> Instant {
+        self.last_item
     }
 
     /// Takes changes; with `more`, the last revision among them goes on in the next message.
@@ -305,6 +330,18 @@ mod tests {
         watcher.changes(&Prefix::default(), vec![put("a", 11)], false, now).expect("changes");
         watcher.progress(Revision::new(10), now);
         assert_eq!((seen(&mut watcher).as_str(), watcher.next.get()), ("11x1", 12));
+    }
+
+    #[test]
+    fn an_answer_from_before_a_watch_began_says_nothing_about_its_past() {
+        let (mut watcher, _) = watcher(5, None);
+        watcher.accept(Revision::new(9), 2);
+        let covered = |revision, answers| watcher.is_covered(Revision::new(revision), answers);
+        assert!(!covered(9, 1) && !covered(9, 2), "the two that were asked for before it");
+        assert!(covered(9, 3) && covered(10, 1), "a third, and one that tells more");
+        let (mut current, _) = self::watcher(10, None);
+        current.accept(Revision::new(9), 2);
+        assert!(current.is_covered(Revision::new(9), 1), "it waits for nothing of the past");
     }
 
     #[test]

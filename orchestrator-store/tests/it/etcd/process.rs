@@ -19,12 +19,11 @@ use tempfile::TempDir;
 
 /// Short elections, so that a member is up at once and leases may be short; progress as often as
 /// etcd allows, because 3.4 may not be asked for it.
-const ARGUMENTS: [&str; 6] = [
+const ARGUMENTS: [&str; 5] = [
     "--heartbeat-interval=20",
     "--election-timeout=200",
     "--experimental-watch-progress-notify-interval=100ms",
     "--logger=zap",
-    "--name=m",
     "--initial-cluster-state=new",
 ];
 
@@ -53,18 +52,41 @@ impl Etcd {
 
     /// Starts one that speaks `scheme`, with what `more` makes of its directory.
     pub(super) fn start_with(scheme: &str, more: impl FnOnce(&Path) -> Vec<OsString>) -> Self {
-        let dir = TempDir::new().expect("a directory");
-        let (client, peer) = free_ports();
-        let url = format!("{scheme}://127.0.0.1:{client}");
+        let [client, peer] = free_ports();
         let peer = format!("http://127.0.0.1:{peer}");
+        let url = format!("{scheme}://127.0.0.1:{client}");
+        Self::member(url, "m", &peer, &format!("m={peer}"), more)
+    }
+
+    /// Starts a cluster of three.
+    pub(super) fn start_three() -> [Self; 3] {
+        let names = ["m0", "m1", "m2"];
+        let ports: [[u16; 2]; 3] = names.map(|_| free_ports());
+        let peers = ports.map(|[_, peer]| format!("http://127.0.0.1:{peer}"));
+        let all = [0, 1, 2].map(|n| format!("{}={}", names[n], peers[n])).join(",");
+        [0, 1, 2].map(|n| {
+            let url = format!("http://127.0.0.1:{}", ports[n][0]);
+            Self::member(url, names[n], &peers[n], &all, |_| Vec::new())
+        })
+    }
+
+    fn member(
+        url: String,
+        name: &str,
+        peer: &str,
+        all: &str,
+        more: impl FnOnce(&Path) -> Vec<OsString>,
+    ) -> Self {
+        let dir = TempDir::new().expect("a directory");
         let mut arguments: Vec<OsString> = ARGUMENTS.iter().map(OsString::from).collect();
         arguments.extend([
             OsString::from(format!("--data-dir={}", dir.path().join("data").display())),
+            format!("--name={name}").into(),
             format!("--listen-client-urls={url}").into(),
             format!("--advertise-client-urls={url}").into(),
             format!("--listen-peer-urls={peer}").into(),
             format!("--initial-advertise-peer-urls={peer}").into(),
-            format!("--initial-cluster=m={peer}").into(),
+            format!("--initial-cluster={all}").into(),
         ]);
         arguments.extend(more(dir.path()));
         let child = spawn(&arguments, dir.path());
@@ -130,11 +152,9 @@ fn spawn(arguments: &[OsString], dir: &Path) -> Child {
 }
 
 /// Two ports that were free a moment ago.
-fn free_ports() -> (u16, u16) {
-    let bind = || TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let (one, other) = (bind(), bind());
-    let port = |listener: &TcpListener| listener.local_addr().expect("an address").port();
-    (port(&one), port(&other))
+fn free_ports() -> [u16; 2] {
+    let bound = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    bound.map(|listener| listener.local_addr().expect("an address").port())
 }
 
 /// A store and what must live as long as it.

@@ -51,6 +51,8 @@ struct Found {
     state: State,
     checkpoints: Vec<u64>,
     checkpoint_bytes: u64,
+    /// How much of the log came after the newest checkpoint.
+    replayed_bytes: u64,
 }
 
 /// Opens the store that `options` describe.
@@ -67,11 +69,12 @@ pub(super) async fn open(
 
 /// Starts the parts of a store.
 fn start(options: Builder, found: Found, env: Env) -> DurableStore {
-    let Found { identity, journal, mvcc, state, checkpoints, checkpoint_bytes } = found;
+    let Found { identity, journal, mvcc, state, checkpoints, checkpoint_bytes, replayed_bytes } =
+        found;
     let lost = options.planted.has(Fault::LeaseTimeLost);
     let base = state.at + if lost { LOST_TIME } else { Duration::ZERO };
-    let replica = Replica::resumed(env.clone(), base, mvcc, options.keep_history)
-        .planted(options.planted);
+    let replica =
+        Replica::resumed(env.clone(), base, mvcc, options.keep_history).planted(options.planted);
     let sizes = Sizes::default();
     sizes.log.store(journal.wal.disk_bytes(), Ordering::Relaxed);
     sizes.checkpoints.store(checkpoint_bytes, Ordering::Relaxed);
@@ -92,6 +95,7 @@ fn start(options: Builder, found: Found, env: Env) -> DurableStore {
         journal,
         receiver,
         Arc::clone(&checkpointer),
+        replayed_bytes,
         options.planted,
     );
     if !told {
@@ -117,7 +121,8 @@ fn find(options: &Builder, disk: Arc<dyn Disk>, fresh: Identity) -> Result<Found
         wal_options = wal_options.segment_bytes(bytes);
     }
     let loaded = state.index;
-    let (wal, mvcc, state) = replay(Arc::clone(&disk), wal_options, mvcc, state)?;
+    let (wal, replayed) = replay(Arc::clone(&disk), wal_options, mvcc, state)?;
+    let Replaying { mvcc, state, bytes: replayed_bytes } = replayed;
     let reaches = wal.first_index() <= loaded + 1 && wal.next_index() > loaded;
     if !reaches {
         return Err(OpenError::damaged("the log", 0, Damage::Missing));
@@ -127,7 +132,7 @@ fn find(options: &Builder, disk: Arc<dyn Disk>, fresh: Identity) -> Result<Found
     let checkpoints: Vec<u64> = checkpoints.into_iter().filter(|i| *i <= loaded).collect();
     let checkpoint_bytes = checkpoints.iter().map(|index| length(&*disk, *index)).sum();
     let journal = Journal { wal, disk, _lock: lock };
-    Ok(Found { identity, journal, mvcc, state, checkpoints, checkpoint_bytes })
+    Ok(Found { identity, journal, mvcc, state, checkpoints, checkpoint_bytes, replayed_bytes })
 }
 
 /// Keeps other processes away.
@@ -185,12 +190,12 @@ fn replay(
     options: wal::Options,
     mvcc: Mvcc,
     state: State,
-) -> Result<(Wal, Mvcc, State), OpenError> {
+) -> Result<(Wal, Replaying), OpenError> {
     let (sender, receiver) = std::sync::mpsc::sync_channel::<Vec<Entry>>(64);
     let loaded = state.index;
     std::thread::scope(|scope| {
         let applying = scope.spawn(move || {
-            let mut replaying = Replaying { mvcc, state };
+            let mut replaying = Replaying { mvcc, state, bytes: 0 };
             receiver.into_iter().flatten().try_for_each(|entry| replaying.apply(entry))?;
             Ok::<_, (u64, WireError)>(replaying)
         });
@@ -212,8 +217,7 @@ fn replay(
             tracing::error!(index, %error, "an entry of the log cannot be read");
             OpenError::damaged("the log", index, Damage::Content)
         };
-        let Replaying { mvcc, state } = replayed.map_err(unreadable)?;
-        Ok((wal, mvcc, state))
+        Ok((wal, replayed.map_err(unreadable)?))
     })
 }
 
@@ -221,11 +225,13 @@ fn replay(
 struct Replaying {
     mvcc: Mvcc,
     state: State,
+    bytes: u64,
 }
 
 impl Replaying {
     fn apply(&mut self, entry: Entry) -> Result<(), (u64, WireError)> {
         let Entry { index, kind, payload, .. } = entry;
+        self.bytes += payload.len() as u64;
         let (request, at) = Request::decode(kind, payload).map_err(|error| (index, error))?;
         let at = at.unwrap_or(self.state.at);
         self.state.note_time(at);

@@ -52,9 +52,10 @@ impl Writer {
         journal: Journal,
         receiver: UnboundedReceiver<Message>,
         checkpointer: Arc<Checkpointer>,
+        grown: u64,
         planted: Planted,
     ) -> Self {
-        let applier = Applier::new(Arc::clone(&shared), checkpointer, journal.wal.live_bytes());
+        let applier = Applier::new(Arc::clone(&shared), checkpointer, grown);
         let inbox = Inbox::new(receiver);
         Self { shared, journal: Some(journal), inbox, applier, reserve: true, planted }
     }

@@ -13,6 +13,9 @@ use super::WatcherId;
 /// behind reads the log itself. 8 bytes each.
 const MAX_CHANGED: usize = 8192;
 
+/// For how many changed revisions a group keeps room that it does not need.
+const MAX_SPARE: usize = 64;
+
 /// Watchers of the same keys, and where these keys changed.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -66,6 +69,7 @@ impl Group {
     /// Forgets the changes up to `newest`, so that watchers that are behind read the log.
     pub(super) fn forget(&mut self, newest: Revision) {
         self.changed.clear();
+        self.changed.shrink_to(MAX_SPARE);
         self.known_from = newest.next();
     }
 

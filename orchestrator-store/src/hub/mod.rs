@@ -32,6 +32,11 @@ use watcher::{State, Watcher};
 /// The number of a watcher in the hub.
 pub(crate) type WatcherId = usize;
 
+/// What the hub keeps for an idle watcher: itself in the slab, and its number in its group.
+#[cfg(test)]
+pub(crate) const IDLE_BYTES: usize =
+    size_of::<Watcher>() + size_of::<usize>() + size_of::<WatcherId>();
+
 /// Those to wake once the lock is released.
 pub(crate) type Wakers = SmallVec<[Waker; 8]>;
 

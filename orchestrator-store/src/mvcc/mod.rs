@@ -23,6 +23,7 @@ mod root;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod txn;
 
 pub use command::{Applied, Command};

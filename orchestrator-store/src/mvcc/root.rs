@@ -1,10 +1,9 @@
 //! The keys of one revision: a persistent map, so that a copy is a pointer.
 
-use std::ops::Bound;
-
-use imbl::OrdMap;
 use orchestrator_core::store::{Event, Key, KeyRange, KeyValue, LeaseId, RangeResponse, Revision};
 use orchestrator_core::value::Value;
+
+use super::tree::Tree;
 
 /// What a root remembers of a key.
 #[derive(Clone, Debug)]
@@ -55,7 +54,7 @@ pub(crate) fn data_bytes(key_bytes: usize, value: &Value) -> u64 {
 /// All keys of one revision.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Root {
-    map: OrdMap<Key, Entry>,
+    map: Tree<Entry>,
     bytes: u64,
 }
 
@@ -81,7 +80,7 @@ impl Root {
         key: Key,
         make: impl FnOnce(Option<&Entry>) -> Entry,
     ) -> (KeyValue, Option<KeyValue>) {
-        if let Some((key, present)) = self.map.get_key_value_mut(key.as_bytes()) {
+        if let Some((key, present)) = self.map.get_mut(key.as_bytes()) {
             let entry = make(Some(present));
             self.bytes = self.bytes + entry.bytes - present.bytes;
             let kv = entry.to_kv(key);
@@ -101,7 +100,7 @@ impl Root {
     }
 
     pub(crate) fn remove(&mut self, key: &[u8]) -> Option<(Key, Entry)> {
-        let (key, old) = self.map.remove_with_key(key)?;
+        let (key, old) = self.map.remove(key)?;
         self.bytes -= old.bytes;
         Some((key, old))
     }
@@ -113,15 +112,19 @@ impl Root {
     ) -> impl Iterator<Item = (&'a Key, &'a Entry)> {
         let start = keys.start.as_bytes();
         let one = keys.end.is_none().then(|| self.map.get_key_value(start)).flatten();
-        let end = match &keys.end {
-            None => None,
-            Some(_) if keys.is_unbounded() => Some(Bound::Unbounded),
-            // A map refuses a range that ends before it starts; here such a range is empty.
-            Some(end) if end.as_bytes() <= start => None,
-            Some(end) => Some(Bound::Excluded(end.as_bytes())),
-        };
-        let range = end.map(|end| self.map.range::<_, [u8]>((Bound::Included(start), end)));
+        let range = keys.end.as_ref().map(|_| self.map.range(start, end(keys)));
         one.into_iter().chain(range.into_iter().flatten())
+    }
+
+    /// How many keys of `keys` there are, without looking at them.
+    fn count(&self, keys: &KeyRange) -> usize {
+        let start = keys.start.as_bytes();
+        match end(keys) {
+            None if keys.end.is_none() => usize::from(self.map.get(start).is_some()),
+            None => self.map.len() - self.map.rank(start),
+            // A range that ends before it starts is empty.
+            Some(end) => self.map.rank(end).saturating_sub(self.map.rank(start)),
+        }
     }
 
     /// Reads; the answer says `newest` for the store's revision.
@@ -137,14 +140,10 @@ impl Root {
             (false, 0) => usize::MAX,
             (false, limit) => limit,
         };
-        let mut kvs = Vec::new();
-        let mut count = 0;
-        for (key, entry) in self.iter(keys) {
-            if kvs.len() < kept {
-                kvs.push(entry.to_kv(key));
-            }
-            count += 1;
-        }
+        let count = self.count(keys) as u64;
+        let room = kept.min(usize::try_from(count).unwrap_or(usize::MAX));
+        let mut kvs = Vec::with_capacity(room);
+        kvs.extend(self.iter(keys).take(room).map(|(key, entry)| entry.to_kv(key)));
         let more = !count_only && count > kvs.len() as u64;
         RangeResponse { revision: newest, kvs, count, more }
     }
@@ -158,4 +157,9 @@ impl Root {
             }
         }
     }
+}
+
+/// Where a range of keys ends, if it does.
+fn end(keys: &KeyRange) -> Option<&[u8]> {
+    keys.end.as_ref().map(Key::as_bytes).filter(|_| !keys.is_unbounded())
 }

@@ -10,3 +10,5 @@ mod memory;
 mod parallel;
 #[cfg(feature = "raft")]
 mod raft;
+#[cfg(all(feature = "simulation", feature = "planted"))]
+mod simulation;

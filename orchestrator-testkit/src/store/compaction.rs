@@ -1,6 +1,8 @@
 //! Rules of compaction.
 
-use orchestrator_core::store::{KeyRange, Recovery, Revision, Store, StoreError, WatchRequest};
+use orchestrator_core::store::{
+    KeyRange, Recovery, Revision, Store, StoreError, WatchRequest, WatchUpdate,
+};
 
 use super::calls::{changes, delete, newest, put, run, state, watch};
 
@@ -49,4 +51,40 @@ pub(super) async fn a_watch_from_before_is_refused(store: &dyn Store) {
     assert_eq!(changes(&mut after, base, last).await, wanted.join(", "), "later ones are kept");
     let last = run(store, vec![put("a", "4")]).await.revision;
     assert_eq!(changes(&mut before, base, last).await, "5:+a=4", "one that is up to date goes on");
+}
+
+pub(super) async fn a_deletion_at_the_compacted_revision_is_still_told(store: &dyn Store) {
+    let base = newest(store).await;
+    run(store, vec![put("a", "1"), put("b", "1")]).await;
+    let deleted = run(store, vec![delete("a")]).await.revision;
+    let last = run(store, vec![put("b", "2")]).await.revision;
+    store.compact(deleted).await.expect("a compaction");
+    assert_eq!(state(store, deleted).await, "b=1", "the compacted revision reads as it was");
+    let mut stream = match store.watch(WatchRequest::new(KeyRange::prefix(""), deleted)).await {
+        Err(StoreError::Compacted { .. }) => return,
+        started => started.expect("the watch is accepted"),
+    };
+    // An engine that has lost the deletion (etcd before 3.4.34 and 3.5.16) must say so.
+    match super::calls::next(&mut stream).await {
+        Ok(WatchUpdate::Events { revision, events }) => {
+            let told = revision == deleted && events.len() == 1 && events[0].deleted;
+            assert!(told, "who resumes there learns that the key is gone, or lists again");
+        }
+        Ok(WatchUpdate::Progress(revision)) => panic!("{deleted} comes before {revision}"),
+        Err(error) => {
+            assert!(matches!(error, StoreError::Compacted { .. }), "it is told {error}");
+            return;
+        }
+    }
+    assert_eq!(changes(&mut stream, base, last).await, "3:+b=2", "and what came after");
+}
+
+pub(super) async fn the_newest_revision_can_be_compacted(store: &dyn Store) {
+    history(store).await;
+    let last = newest(store).await;
+    store.compact(last).await.expect("a compaction");
+    assert_eq!(state(store, last).await, "a=3", "the present stays");
+    let mut stream = watch(store, "", Revision::ZERO).await;
+    let next = run(store, vec![put("a", "4")]).await.revision;
+    assert_eq!(changes(&mut stream, last, next).await, "1:+a=4", "and goes on");
 }

@@ -21,8 +21,17 @@ const MAX_STEPS: usize = 60;
 
 /// Random runs.
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
+    vec(step(), 1..MAX_STEPS)
+}
+
+/// Random runs in which the store is now and then closed and opened again.
+pub fn steps_with_reopening() -> impl Strategy<Value = Vec<Step>> {
+    vec(prop_oneof![12 => step(), 1 => Just(Step::Reopen)], 1..MAX_STEPS)
+}
+
+fn step() -> impl Strategy<Value = Step> {
     let seconds = |range: std::ops::Range<u64>| range.prop_map(Duration::from_secs);
-    let step = prop_oneof![
+    prop_oneof![
         5 => put().prop_map(|put| Step::Txn(Txn { then: vec![Op::Put(put)], ..Txn::default() })),
         5 => txn().prop_map(Step::Txn),
         3 => range().prop_map(Step::Range),
@@ -32,8 +41,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (watched(), revision()).prop_map(|(keys, from)| Step::Watch(keys, from)),
         2 => any::<usize>().prop_map(Step::Drain),
         1 => any::<usize>().prop_map(Step::Resume),
-    ];
-    vec(step, 1..MAX_STEPS)
+    ]
 }
 
 /// Few keys, so that requests meet.

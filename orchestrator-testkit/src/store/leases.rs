@@ -105,3 +105,22 @@ pub(super) async fn unknown_and_double_leases_are_refused(store: &dyn Store) {
     lease(store, LeaseOp::Revoke(5)).await.expect("a revocation");
     grant(store, 5, LONG).await;
 }
+
+pub(super) async fn a_deleted_key_leaves_its_lease(store: &dyn Store) {
+    grant(store, 5, LONG).await;
+    run(store, vec![leased("a", 5), leased("b", 5)]).await;
+    run(store, vec![super::calls::delete("a")]).await;
+    run(store, vec![put("a", "1")]).await;
+    let info = lease(store, LeaseOp::Describe(5)).await.expect("the lease");
+    assert_eq!(keys(&info), "b", "it has nothing to do with the key any more");
+    lease(store, LeaseOp::Revoke(5)).await.expect("a revocation");
+    assert_eq!(state(store, Revision::ZERO).await, "a=1", "the key made since stays");
+}
+
+pub(super) async fn a_lease_that_is_too_long_is_refused(store: &dyn Store) {
+    let ttl = orchestrator_core::store::MAX_LEASE_TTL;
+    let long = lease(store, LeaseOp::Grant { id: 5, ttl: ttl + SHORT }).await;
+    assert!(matches!(long, Err(StoreError::Invalid(_))), "beyond the limit");
+    let longest = lease(store, LeaseOp::Grant { id: 5, ttl }).await.expect("at the limit");
+    assert_eq!(longest.ttl, ttl);
+}

@@ -3,24 +3,31 @@
 //! [`conforms`] checks the rules of the [`Store`] contract one by one, on any engine, in memory or
 //! across a network. [`agrees_with_the_model`] plays random requests on a store that lives on
 //! tokio's clock and compares every answer and every watch with a [`Model`] that is too simple to
-//! be wrong. A test of an engine calls both; an embedder's own engine is no different.
+//! be wrong. A test of an engine calls both; an embedder's own engine is no different. One that
+//! keeps its data while it is closed has a [`Home`], and two more: [`survives_reopening`] and
+//! [`agrees_with_the_model_across_reopening`].
 
 mod calls;
 mod compaction;
 mod generate;
+mod home;
 mod leases;
 mod model;
 mod observer;
 mod random;
 mod reads;
+mod reopening;
 mod revisions;
 mod transactions;
 mod watches;
 
-pub use generate::steps;
+pub use generate::{steps, steps_with_reopening};
+pub use home::Home;
 pub use model::Model;
 pub use observer::Observer;
-pub use random::{Step, agrees_with_the_model, play};
+pub use random::{
+    Step, agrees_with_the_model, agrees_with_the_model_across_reopening, play, play_at,
+};
 
 use std::sync::Arc;
 
@@ -33,30 +40,59 @@ use orchestrator_core::Store;
 /// # Panics
 /// The store breaks its contract; the message says which rule.
 pub async fn conforms(make: impl Fn() -> Arc<dyn Store>) {
-    revisions::each_write_takes_the_next_revision(&*make()).await;
-    revisions::what_writes_nothing_takes_none(&*make()).await;
-    revisions::a_key_knows_its_history_in_numbers(&*make()).await;
-    reads::a_range_is_one_key_a_prefix_or_all_from_a_key_on(&*make()).await;
-    reads::a_limit_cuts_the_keys_and_not_the_count(&*make()).await;
-    reads::the_past_reads_as_it_was(&*make()).await;
-    transactions::conditions_choose_the_branch(&*make()).await;
-    transactions::a_missing_key_compares_as_zeros(&*make()).await;
-    transactions::reads_see_the_writes_before_them(&*make()).await;
-    transactions::nested_transactions_are_one_revision(&*make()).await;
-    transactions::a_refused_transaction_writes_nothing(&*make()).await;
-    transactions::a_put_may_keep_the_value_or_the_lease(&*make()).await;
-    transactions::short_forms_tell_of_conflicts(&*make()).await;
-    watches::changes_come_in_order_once_and_whole(&*make()).await;
-    watches::only_what_matches_comes(&*make()).await;
-    watches::a_watch_starts_anywhere_in_the_kept_history(&*make()).await;
-    watches::deletions_carry_what_was_deleted(&*make()).await;
-    watches::progress_is_told_and_true(&*make()).await;
-    watches::one_that_is_not_read_stops_nobody(&*make()).await;
-    compaction::what_is_older_is_gone_and_the_rest_stays(&*make()).await;
-    compaction::a_watch_from_before_is_refused(&*make()).await;
-    leases::keys_end_with_their_lease_in_one_revision(&*make()).await;
-    leases::a_key_has_the_lease_of_its_last_put(&*make()).await;
-    leases::a_lease_ends_by_itself_and_not_early(&*make()).await;
-    leases::a_kept_lease_lives_on(&*make()).await;
-    leases::unknown_and_double_leases_are_refused(&*make()).await;
+    conforms_opened(async || make()).await;
+}
+
+/// The same for a store that takes a moment to open.
+///
+/// # Panics
+/// The store breaks its contract; the message says which rule.
+pub async fn conforms_opened(open: impl AsyncFn() -> Arc<dyn Store>) {
+    revisions::each_write_takes_the_next_revision(&*open().await).await;
+    revisions::what_writes_nothing_takes_none(&*open().await).await;
+    revisions::a_key_knows_its_history_in_numbers(&*open().await).await;
+    reads::a_range_is_one_key_a_prefix_or_all_from_a_key_on(&*open().await).await;
+    reads::a_limit_cuts_the_keys_and_not_the_count(&*open().await).await;
+    reads::the_past_reads_as_it_was(&*open().await).await;
+    reads::a_serializable_read_is_of_one_revision(&*open().await).await;
+    reads::keys_and_values_are_any_bytes(&*open().await).await;
+    transactions::conditions_choose_the_branch(&*open().await).await;
+    transactions::a_missing_key_compares_as_zeros(&*open().await).await;
+    transactions::reads_see_the_writes_before_them(&*open().await).await;
+    transactions::nested_transactions_are_one_revision(&*open().await).await;
+    transactions::a_refused_transaction_writes_nothing(&*open().await).await;
+    transactions::a_put_may_keep_the_value_or_the_lease(&*open().await).await;
+    transactions::short_forms_tell_of_conflicts(&*open().await).await;
+    transactions::a_range_is_deleted_in_one_revision(&*open().await).await;
+    transactions::all_writes_share_one_revision(&*open().await).await;
+    watches::changes_come_in_order_once_and_whole(&*open().await).await;
+    watches::only_what_matches_comes(&*open().await).await;
+    watches::a_watch_starts_anywhere_in_the_kept_history(&*open().await).await;
+    watches::deletions_carry_what_was_deleted(&*open().await).await;
+    watches::progress_is_told_and_true(&*open().await).await;
+    watches::one_that_is_not_read_stops_nobody(&*open().await).await;
+    watches::a_watch_of_the_future_waits_for_it(&*open().await).await;
+    watches::a_range_is_watched_like_it_is_read(&*open().await).await;
+    compaction::what_is_older_is_gone_and_the_rest_stays(&*open().await).await;
+    compaction::a_watch_from_before_is_refused(&*open().await).await;
+    compaction::a_deletion_at_the_compacted_revision_is_still_told(&*open().await).await;
+    compaction::the_newest_revision_can_be_compacted(&*open().await).await;
+    leases::keys_end_with_their_lease_in_one_revision(&*open().await).await;
+    leases::a_key_has_the_lease_of_its_last_put(&*open().await).await;
+    leases::a_lease_ends_by_itself_and_not_early(&*open().await).await;
+    leases::a_kept_lease_lives_on(&*open().await).await;
+    leases::unknown_and_double_leases_are_refused(&*open().await).await;
+    leases::a_deleted_key_leaves_its_lease(&*open().await).await;
+    leases::a_lease_that_is_too_long_is_refused(&*open().await).await;
+}
+
+/// Checks the rules of stores that keep their data while they are closed, each in a new home.
+///
+/// # Panics
+/// The store breaks its contract; the message says which rule.
+pub async fn survives_reopening<H: Home>(make: impl Fn() -> H) {
+    reopening::what_was_written_is_there(&mut make()).await;
+    reopening::a_watch_resumes_where_it_was(&mut make()).await;
+    reopening::what_was_compacted_stays_so(&mut make()).await;
+    reopening::leases_live_on_and_end_in_time(&mut make()).await;
 }

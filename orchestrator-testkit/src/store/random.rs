@@ -4,16 +4,19 @@ use std::mem::discriminant;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures::{FutureExt, StreamExt};
 use orchestrator_core::Env;
 use orchestrator_core::store::{
-    KeyRange, LeaseOp, Op, Range, Revision, Store, StoreError, Target, Txn, WatchRequest,
-    WatchStream,
+    KeyRange, LeaseInfo, LeaseOp, Op, Range, Revision, Store, StoreError, Target, Txn,
+    WatchRequest, WatchStream,
 };
+use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestRunner};
 
+use super::Home;
 use super::calls::next;
-use super::generate::steps;
+use super::generate::{steps, steps_with_reopening};
 use super::model::Model;
 use super::observer::Observer;
 
@@ -43,6 +46,8 @@ pub enum Step {
     Drain(usize),
     /// A watch is dropped and a new one goes on where it stopped.
     Resume(usize),
+    /// The store is closed and opened again; all watches go on where they stopped.
+    Reopen,
 }
 
 /// Plays 128 random runs, each on a new store from `make`.
@@ -52,14 +57,30 @@ pub enum Step {
 /// # Panics
 /// The store and the model disagree; the message carries the shortest run that shows it.
 pub fn agrees_with_the_model(make: impl Fn() -> Arc<dyn Store>) {
-    let config = Config { cases: RUNS, failure_persistence: None, ..Config::default() };
-    let runs = TestRunner::new(config).run(&steps(), |steps| {
+    let make = &make;
+    run_random(RUNS, steps(), async |steps| play(make(), &steps).await);
+}
+
+/// Plays random runs, each on the store in a new home, which is now and then closed and opened.
+///
+/// # Panics
+/// The store and the model disagree; the message carries the shortest run that shows it.
+pub fn agrees_with_the_model_across_reopening<H: Home>(make: impl Fn() -> H) {
+    let make = &make;
+    run_random(RUNS / 2, steps_with_reopening(), async |steps| play_at(&mut make(), &steps).await);
+}
+
+/// Runs `play` with random steps, each time on a clock of its own that stands still unless all
+/// wait.
+fn run_random(runs: u32, steps: impl Strategy<Value = Vec<Step>>, play: impl AsyncFn(Vec<Step>)) {
+    let config = Config { cases: runs, failure_persistence: None, ..Config::default() };
+    let runs = TestRunner::new(config).run(&steps, |steps| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build()
             .expect("a runtime with only a clock");
-        runtime.block_on(async { play(make(), &steps).await });
+        runtime.block_on(play(steps));
         Ok(())
     });
     if let Err(difference) = runs {
@@ -70,16 +91,41 @@ pub fn agrees_with_the_model(make: impl Fn() -> Arc<dyn Store>) {
 /// Plays `steps` on a new `store` and on a new model.
 ///
 /// # Panics
-/// They disagree.
+/// They disagree, or the steps close the store.
 pub async fn play(store: Arc<dyn Store>, steps: &[Step]) {
+    play_at(&mut Nowhere(Some(store)), steps).await;
+}
+
+/// Plays `steps` on the new store in `home` and on a new model.
+///
+/// # Panics
+/// They disagree.
+pub async fn play_at(home: &mut dyn Home, steps: &[Step]) {
     let env = Env::system();
+    let store = home.open().await;
     let mut run =
         Run { store, start: env.instant(), env, model: Model::default(), watches: vec![] };
     for step in steps {
-        run.step(step).await;
+        run = match step {
+            Step::Reopen => run.reopen(home).await,
+            step => {
+                run.step(step).await;
+                run
+            }
+        };
     }
     for watch in 0..run.watches.len() {
         run.drain(watch).await;
+    }
+}
+
+/// The home of a store that is opened once.
+struct Nowhere(Option<Arc<dyn Store>>);
+
+#[async_trait]
+impl Home for Nowhere {
+    async fn open(&mut self) -> Arc<dyn Store> {
+        self.0.take().expect("this store cannot be opened again")
     }
 }
 
@@ -118,7 +164,7 @@ impl Run {
             }
             Step::Lease(op) => {
                 let wanted = self.model.lease(&op, self.now());
-                same(&self.store.lease(op).await, &wanted);
+                same_leases(self.store.lease(op).await, wanted);
             }
             Step::Wait(time) => {
                 self.env.sleep(time).await;
@@ -134,11 +180,24 @@ impl Run {
                 let keys = observer.keys().clone();
                 self.start_watch(keys, observer.resume_from()).await;
             }
-            Step::Drain(_) | Step::Resume(_) => {}
+            Step::Drain(_) | Step::Resume(_) | Step::Reopen => {}
         }
         let status = self.store.status().await.expect("a status");
         let wanted = (self.model.revision(), self.model.floor());
         assert_eq!((status.revision, status.compacted), wanted, "after {step:?}");
+    }
+
+    /// Closes the store and opens it again.
+    async fn reopen(self, home: &mut dyn Home) -> Self {
+        let Self { store, env, start, model, watches } = self;
+        drop(store);
+        let observers: Vec<_> = watches.into_iter().map(|(_, observer)| observer).collect();
+        let store = home.open().await;
+        let mut run = Self { store, env, start, model, watches: vec![] };
+        for observer in observers {
+            run.start_watch(observer.keys().clone(), observer.resume_from()).await;
+        }
+        run
     }
 
     async fn watch(&mut self, keys: KeyRange, from: Revision) {
@@ -204,6 +263,27 @@ impl Run {
             }
         }
     }
+}
+
+/// How much later than the model a store may count the time of a lease, for it takes time to write.
+const DELAY: Duration = Duration::from_millis(400);
+
+/// Both told of the same leases, the time left aside, which may differ by the time of a write.
+fn same_leases(
+    given: Result<Vec<LeaseInfo>, StoreError>,
+    wanted: Result<Vec<LeaseInfo>, StoreError>,
+) {
+    let times = |leases: &Result<Vec<LeaseInfo>, StoreError>| -> Vec<Duration> {
+        leases.iter().flatten().map(|lease| lease.remaining).collect()
+    };
+    for (given, wanted) in times(&given).into_iter().zip(times(&wanted)) {
+        assert!(given.abs_diff(wanted) < DELAY, "{given:?} are left instead of {wanted:?}");
+    }
+    let without = |leases: Result<Vec<LeaseInfo>, StoreError>| {
+        let untimed = |lease| LeaseInfo { remaining: Duration::ZERO, ..lease };
+        leases.map(|leases| leases.into_iter().map(untimed).collect::<Vec<_>>())
+    };
+    same(&without(given), &without(wanted));
 }
 
 /// Both answered the same, or both failed in the same way.

@@ -58,3 +58,30 @@ pub(super) async fn the_past_reads_as_it_was(store: &dyn Store) {
     let future = store.list(KeyRange::prefix(""), Revision::new(5), 0).await;
     assert!(matches!(future, Err(StoreError::Future { .. })), "the future cannot be read");
 }
+
+pub(super) async fn a_serializable_read_is_of_one_revision(store: &dyn Store) {
+    run(store, vec![put("a", "1"), put("b", "1")]).await;
+    run(store, vec![put("a", "2"), put("b", "2")]).await;
+    let read = Range { serializable: true, ..Range::new(KeyRange::prefix("")) };
+    let found = range(store, read).await;
+    let wanted = state(store, found.revision).await;
+    assert_eq!(show_all(&found.kvs), wanted, "it may be old, but never mixed");
+}
+
+pub(super) async fn keys_and_values_are_any_bytes(store: &dyn Store) {
+    let keys: [&[u8]; 5] = [b"\0", b"\0\0", b"a\0", b"\xff", b"\xff\xff"];
+    for key in keys.iter().rev() {
+        let value = orchestrator_core::Value::from_bytes([key, &b"\0\xff"[..]].concat());
+        let put = orchestrator_core::store::Put::new(Key::from(*key), value);
+        run(store, vec![orchestrator_core::store::Op::Put(put)]).await;
+    }
+    let found = range(store, Range::new(KeyRange::prefix(""))).await;
+    let seen: Vec<_> = found.kvs.iter().map(|kv| kv.key.as_bytes()).collect();
+    assert_eq!(seen, keys, "keys are ordered byte by byte");
+    for kv in &found.kvs {
+        let wanted = [kv.key.as_bytes(), b"\0\xff"].concat();
+        assert_eq!(kv.value.bytes(), &wanted, "a value comes back as it was");
+    }
+    let last = range(store, Range::new(KeyRange::prefix(&b"\xff"[..]))).await;
+    assert_eq!(last.count, 2, "a prefix of the last byte has no end");
+}

@@ -157,3 +157,25 @@ pub(super) async fn short_forms_tell_of_conflicts(store: &dyn Store) {
     let nothing = Swap::Conflict { revision: Revision::new(3), current: None };
     assert_eq!(none, nothing, "what is gone is told as gone");
 }
+
+pub(super) async fn a_range_is_deleted_in_one_revision(store: &dyn Store) {
+    run(store, vec![put("a", "1"), put("b/x", "1"), put("b/y", "2")]).await;
+    run(store, vec![put("b/x", "3")]).await;
+    let done = run(store, vec![delete("b/"), delete("none")]).await;
+    assert_eq!(done.revision.get(), 4, "however many keys there are");
+    let seen: Vec<_> = done.results.iter().map(show_result).collect();
+    assert_eq!(seen, ["deleted b/x=3 b/y=2", "deleted "], "what was there, in order");
+    assert_eq!(state(store, Revision::ZERO).await, "a=1");
+}
+
+pub(super) async fn all_writes_share_one_revision(store: &dyn Store) {
+    run(store, vec![put("b", "1")]).await;
+    run(store, vec![put("a", "1"), put("b", "2"), put("c", "1")]).await;
+    let found = store.list(KeyRange::prefix(""), Revision::ZERO, 0).await.expect("a read");
+    let numbers: Vec<_> = found
+        .kvs
+        .iter()
+        .map(|kv| (kv.create_revision.get(), kv.mod_revision.get(), kv.version))
+        .collect();
+    assert_eq!(numbers, [(3, 3, 1), (2, 3, 2), (3, 3, 1)], "all of one transaction");
+}

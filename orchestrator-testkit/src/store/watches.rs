@@ -112,3 +112,33 @@ pub(super) async fn one_that_is_not_read_stops_nobody(store: &dyn Store) {
     let late = changes(&mut unread, base, last).await;
     assert_eq!(late, seen, "one that comes back within the kept history has missed nothing");
 }
+
+pub(super) async fn a_watch_of_the_future_waits_for_it(store: &dyn Store) {
+    let base = newest(store).await;
+    let mut stream = watch(store, "", Revision::new(base.get() + 3)).await;
+    let mut last = base;
+    for text in ["1", "2", "3", "4"] {
+        last = run(store, vec![put("a", text)]).await.revision;
+    }
+    let seen = changes(&mut stream, base, last).await;
+    assert_eq!(seen, "3:+a=3, 4:+a=4", "what comes before its first revision is not told");
+}
+
+pub(super) async fn a_range_is_watched_like_it_is_read(store: &dyn Store) {
+    let base = newest(store).await;
+    let from_to = |start: &str, end: &str| KeyRange { start: start.into(), end: Some(end.into()) };
+    let cases = [
+        (from_to("b", "d"), "1:+b=1 +c=1"),
+        (from_to("c", "\0"), "1:+c=1 +d=1"),
+        (from_to("", "\0"), "1:+a=1 +b=1 +c=1 +d=1"),
+    ];
+    let mut streams = Vec::new();
+    for (keys, _) in &cases {
+        let request = WatchRequest::new(keys.clone(), Revision::ZERO);
+        streams.push(store.watch(request).await.expect("the watch is accepted"));
+    }
+    run(store, ["a", "b", "c", "d"].map(|key| put(key, "1")).to_vec()).await;
+    for ((keys, wanted), stream) in cases.iter().zip(&mut streams) {
+        assert_eq!(changes(stream, base, base.next()).await, *wanted, "of {keys:?}");
+    }
+}

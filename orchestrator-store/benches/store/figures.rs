@@ -1,0 +1,259 @@
+//! The figures that the store is held to, each beside its target: one table.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
+use orchestrator_core::env::Tasks;
+use orchestrator_core::store::{Key, KeyRange, Revision, WatchRequest};
+use orchestrator_core::{Env, Store, StoreExt, Value};
+use orchestrator_store::{DurableStore, Limits, MemoryStore};
+
+use super::allocation::allocated;
+use super::{keys, put, runtime};
+
+/// Prints the table.
+pub fn print() {
+    println!("{:<58} {:>16}   {}", "what", "measured", "target");
+    memory_engine();
+    long_list();
+    past();
+    sizes();
+    fan_out();
+    durable();
+    opening(10 << 10, 1 << 30);
+    opening(1 << 10, 1 << 30);
+}
+
+fn row(what: &str, measured: String, target: &str) {
+    println!("{what:<58} {measured:>16}   {target}");
+}
+
+fn per_second(count: usize, time: Duration) -> String {
+    format!("{:.0}/s", count as f64 / time.as_secs_f64())
+}
+
+/// How long `work` takes.
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let env = Env::system();
+    let start = env.instant();
+    let done = work();
+    (done, env.instant() - start)
+}
+
+fn value(bytes: usize) -> Value {
+    Value::from_bytes(vec![b'x'; bytes])
+}
+
+fn now<T>(future: impl Future<Output = T>) -> T {
+    future.now_or_never().expect("memory does not wait")
+}
+
+fn memory_engine() {
+    const COUNT: usize = 300_000;
+    let keys = keys(100_000);
+    let store = MemoryStore::new(Env::system());
+    let writes = || {
+        for key in keys.iter().cycle().take(COUNT) {
+            now(store.txn(put(key, &value(256)))).expect("a put");
+        }
+    };
+    let (_, time) = timed(writes);
+    row("memory: puts of 256 B, 100,000 keys", per_second(COUNT, time), "300,000/s");
+    let reads = || {
+        for key in keys.iter().cycle().take(COUNT) {
+            assert!(now(store.get(key.clone())).expect("a read").1.is_some());
+        }
+    };
+    let (_, time) = timed(reads);
+    row("memory: reads of one key", per_second(COUNT, time), "500,000/s");
+    let all = KeyRange::prefix("/registry/pods/");
+    let (count, time) = timed(|| now(store.count(all)).expect("a count"));
+    row(&format!("memory: count of {count} keys"), format!("{time:.1?}"), "");
+}
+
+fn long_list() {
+    let store = MemoryStore::new(Env::system());
+    // The same bytes for all, lest the bench need the memory of a large machine.
+    let bytes = bytes::Bytes::from(vec![b'x'; 10 << 10]);
+    for key in keys(150_000) {
+        now(store.txn(put(&key, &Value::from_bytes(bytes.clone())))).expect("a put");
+    }
+    let list = || now(store.list(KeyRange::prefix(""), Revision::ZERO, 0)).expect("a list");
+    let (found, time) = timed(list);
+    assert_eq!(found.kvs.len(), 150_000);
+    row("memory: list of 150,000 objects of 10 KB", format!("{time:.1?}"), "< 1 s");
+}
+
+fn past() {
+    let keys = keys(100_000);
+    let store = MemoryStore::new(Env::system());
+    keys.iter().for_each(|key| drop(now(store.txn(put(key, &value(256))))));
+    keys.iter().take(50_000).for_each(|key| drop(now(store.txn(put(key, &value(256))))));
+    let (_, time) = timed(|| (0..1000).map(|_| store.fork(Env::system())).count());
+    row("memory: fork of 100,000 keys", format!("{:.1?}", time / 1000), "O(1)");
+    let then = Revision::new(now(store.status()).expect("a status").revision.get() - 40_000);
+    let list =
+        |revision| move |store: &MemoryStore| now(store.list(KeyRange::prefix(""), revision, 500));
+    let (_, time) = timed(|| list(then)(&store).expect("a list"));
+    row("memory: list of 500, 40,000 revisions ago, first", format!("{time:.1?}"), "");
+    let (_, time) = timed(|| list(then)(&store).expect("a list"));
+    row("memory: list of 500, 40,000 revisions ago, again", format!("{time:.1?}"), "");
+    let (_, time) = timed(|| list(Revision::ZERO)(&store).expect("a list"));
+    row("memory: list of 500, now", format!("{time:.1?}"), "");
+}
+
+fn sizes() {
+    const COUNT: usize = 200_000;
+    let limits = || {
+        let mut limits = Limits::default();
+        limits.history_events = 1;
+        limits
+    };
+    let mut ordered = keys(COUNT);
+    let shuffled = ordered.clone();
+    ordered.sort();
+    for (order, keys) in [("in order", ordered), ("at random", shuffled)] {
+        let store = MemoryStore::builder().limits(limits()).build(Env::system());
+        let before = allocated();
+        let mut data = 0;
+        for key in &keys {
+            // A key of its own, as one that came over a wire.
+            let key = Key::from(key.as_bytes());
+            data += key.as_bytes().len() + 256;
+            now(store.txn(put(&key, &value(256)))).expect("a put");
+        }
+        let extra = (allocated() - before - data) / COUNT;
+        row(
+            &format!("memory per key beyond key and value, {order}"),
+            format!("{extra} B"),
+            "150 B",
+        );
+    }
+    let store = MemoryStore::new(Env::system());
+    let before = allocated();
+    let request = || WatchRequest::new(KeyRange::prefix("/registry/pods/"), Revision::ZERO);
+    let watches: Vec<_> =
+        (0..100_000).map(|_| now(store.watch(request())).expect("a watch")).collect();
+    let each = (allocated() - before - watches.capacity() * size_of_val(&watches[0])) / 100_000;
+    row("memory of an idle watcher", format!("{each} B"), "200 B");
+}
+
+fn fan_out() {
+    const UPDATES: usize = 50_000;
+    const WATCHERS: usize = 1_000;
+    let runtime = runtime();
+    let env = Env::system();
+    let store = Arc::new(MemoryStore::new(env.clone()));
+    let keys = keys(1_000);
+    let mut tasks = Tasks::new();
+    runtime.block_on(async {
+        for _ in 0..WATCHERS {
+            let request = WatchRequest::new(KeyRange::prefix("/registry/"), Revision::ZERO);
+            let mut stream = store.watch(request).await.expect("a watch");
+            tasks.push(env.spawn("watcher", async move {
+                while let Some(update) = stream.next().await {
+                    std::hint::black_box(update.expect("a watcher that keeps up"));
+                }
+            }));
+        }
+        env.activity().idle().await;
+    });
+    let (writing, all) = runtime.block_on(async {
+        let start = env.instant();
+        let mut writing = Duration::ZERO;
+        for keys in keys.iter().cycle().take(UPDATES).collect::<Vec<_>>().chunks(500) {
+            let begun = env.instant();
+            for key in keys {
+                store.txn(put(key, &value(256))).await.expect("a put");
+            }
+            writing += env.instant() - begun;
+            tokio::task::yield_now().await;
+        }
+        env.activity().idle().await;
+        (writing, env.instant() - start)
+    });
+    let rate = per_second(UPDATES, writing);
+    row("updates of one prefix with 1,000 watchers, taken", rate, "100,000/s");
+    let rate = per_second(UPDATES, all);
+    row("updates of one prefix with 1,000 watchers, delivered", rate, "");
+    let rate = per_second(UPDATES * WATCHERS, all);
+    row("deliveries of one thread", rate, "1,000,000/s");
+}
+
+/// The processor time that this process has used.
+fn processor_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+fn durable() {
+    const CLIENTS: usize = 1_000;
+    for bytes in [256, 1024] {
+        let puts = if bytes == 256 { 400 } else { 200 };
+        let folder = tempfile::tempdir().expect("a folder");
+        let runtime = runtime();
+        let env = Env::system();
+        let (count, wall, processor) = runtime.block_on(async {
+            let opened = DurableStore::builder().open_path(folder.path(), env.clone()).await;
+            let store = Arc::new(opened.expect("a store"));
+            let request = WatchRequest::new(KeyRange::prefix("/registry/"), Revision::ZERO);
+            let mut stream = store.watch(request).await.expect("a watch");
+            let watcher = env.spawn("watcher", async move {
+                while let Some(update) = stream.next().await {
+                    std::hint::black_box(update.expect("a watcher that keeps up"));
+                }
+            });
+            let (start, processor) = (env.instant(), processor_time());
+            let clients = (0..CLIENTS).map(|client| {
+                let store = Arc::clone(&store);
+                env.spawn("client", async move {
+                    for n in 0..puts {
+                        let key = format!("/registry/pods/default/{client:04}-{:02}", n % 20);
+                        store.txn(put(&Key::from(key), &value(bytes))).await.expect("a put");
+                    }
+                })
+            });
+            let clients: Vec<_> = clients.collect();
+            for client in clients {
+                client.await.expect("a client does not panic");
+            }
+            let times = (env.instant() - start, processor_time() - processor);
+            drop(watcher);
+            store.close().await;
+            (CLIENTS * puts, times.0, times.1)
+        });
+        let rate = per_second(count, wall);
+        row(&format!("durable: puts of {bytes} B, 1,000 clients"), rate, "200,000/s");
+        let each = processor.as_secs_f64() * 1e6 / count as f64;
+        row("durable: processor time of a put", format!("{each:.1} µs"), "5 µs");
+    }
+}
+
+/// Opens a store of `total` bytes in values of `bytes` bytes.
+fn opening(bytes: usize, total: usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let runtime = runtime();
+    let env = Env::system();
+    let count = total / bytes;
+    let open = || DurableStore::builder().open_path(folder.path(), env.clone());
+    runtime.block_on(async {
+        let store = Arc::new(open().await.expect("a store"));
+        for start in (0..count).step_by(500) {
+            let writes = (start..count.min(start + 500)).map(|n| {
+                let store = Arc::clone(&store);
+                let key = Key::from(format!("/registry/pods/default/web-{n:08}"));
+                async move { store.txn(put(&key, &value(bytes))).await.expect("a put") }
+            });
+            futures::future::join_all(writes).await;
+        }
+        store.close().await;
+    });
+    let (store, time) = timed(|| runtime.block_on(open()).expect("the store opens"));
+    assert_eq!(now(store.count(KeyRange::prefix(""))).expect("a count"), count as u64);
+    let what = format!("durable: opening {} MiB in values of {bytes} B", total >> 20);
+    row(&what, format!("{time:.2?}"), "< 1 s");
+    runtime.block_on(store.close());
+}

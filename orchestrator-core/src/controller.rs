@@ -138,7 +138,7 @@ impl WatchSpec {
 
 /// The key of the controlling owner of `item`, where that is of `kind`.
 fn controller_of(item: &Item, kind: &str) -> Option<ObjectKey> {
-    let tree = item.tree().ok()?;
+    let tree = item.lean().ok()?;
     let owner = tree.owner_references().find(|owner| {
         owner.get("controller").and_then(crate::Json::as_bool) == Some(true)
             && owner.get("kind").and_then(crate::Json::as_str) == Some(kind)

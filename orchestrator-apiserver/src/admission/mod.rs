@@ -57,6 +57,7 @@ use orchestrator_core::Status;
 /// - [`validate`](Self::validate) sees the object as it will be stored and may refuse it.
 /// - Both may run more than once for one request: an update is tried again when the object
 ///   changed meanwhile. Neither leaves a trace for a dry run.
+/// - A new object comes without its `metadata.managedFields`, which are stored with it.
 /// - For a deletion the object is empty, and the object to be deleted is the old one.
 #[async_trait]
 pub trait Admission: fmt::Debug + Send + Sync + 'static {

@@ -24,15 +24,19 @@ impl Resource {
         Ok(Item::new(Value::from_object(object), item.revision()))
     }
 
-    /// An object of this resource's version as the value to be stored.
+    /// An object of this resource's version as the value to be stored, with the `managedFields`
+    /// that it lacks, where it lacks any, as JSON.
     ///
     /// # Errors
     /// 400: the object cannot be expressed in the stored version.
-    pub fn to_stored(&self, mut object: Object) -> Result<Value, Status> {
+    pub fn to_stored(&self, mut object: Object, managed: Option<&str>) -> Result<Value, Status> {
         if !self.def.is_storage_version() {
             self.def.strategy.to_storage(&mut object)?;
             let storage = &self.def.storage;
             object.set("apiVersion", api_version(&storage.group, &storage.version));
+        }
+        if let Some(managed) = managed {
+            return Ok(Value::created(object, managed));
         }
         let value = Value::from_object(object);
         // Every value ends as bytes: encoded here, outside of the store's lock, and counted as

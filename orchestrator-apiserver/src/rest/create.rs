@@ -21,13 +21,34 @@ pub(crate) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Stat
     options::check_create(&cx.request.options)?;
     let mut object = body::object(cx, body)?;
     metadata::place(cx, &mut object)?;
-    managed::created(cx, &mut object);
-    let item = make(cx, object).await?;
+    let managed = managed::created(cx, &mut object);
+    let item = make(cx, New { object, managed }).await?;
     Ok(ResponseBody::Object { code: 201, item, def: Some(Arc::clone(&cx.resource.def)) })
 }
 
+/// An object that is to be made.
+pub(crate) struct New {
+    /// The object.
+    pub(crate) object: Object,
+    /// Its `managedFields` as JSON, where it lacks them: nothing on the way to the store looks at
+    /// them.
+    pub(crate) managed: Option<String>,
+}
+
+impl New {
+    /// The object with all its fields.
+    fn whole(mut self) -> Object {
+        if let Some(managed) = self.managed {
+            let list: Json = serde_json::from_str(&managed).expect("the text is that of a list");
+            self.object.set_meta("managedFields", list);
+        }
+        self.object
+    }
+}
+
 /// Takes a decoded and defaulted object through admission and validation into the store.
-pub(crate) async fn make(cx: &Cx<'_>, object: Object) -> Result<Item, Status> {
+pub(crate) async fn make(cx: &Cx<'_>, new: New) -> Result<Item, Status> {
+    let New { object, managed } = new;
     let mut object = admit::mutate(cx, Operation::Create, object, None).await?;
     let wanted = object.meta_mut().remove("resourceVersion");
     if wanted.as_ref().and_then(Json::as_str).is_some_and(|text| text != "0")
@@ -48,7 +69,7 @@ pub(crate) async fn make(cx: &Cx<'_>, object: Object) -> Result<Item, Status> {
     let reservation = Reservation::for_write(cx, &mut object, None).await?;
     let object = admit::validate(cx, Operation::Create, object, None).await?;
     strategy.warnings(&object, None, cx.change()).into_iter().for_each(|text| cx.warn(text));
-    let item = store(cx, object, generated).await?;
+    let item = store(cx, New { object, managed }, generated).await?;
     reservation.keep();
     Ok(item)
 }
@@ -60,17 +81,17 @@ fn name(cx: &Cx<'_>, object: &mut Object) -> bool {
 }
 
 /// Writes the object, under another name where the one that was generated is taken.
-async fn store(cx: &Cx<'_>, mut object: Object, generated: bool) -> Result<Item, Status> {
+async fn store(cx: &Cx<'_>, mut new: New, generated: bool) -> Result<Item, Status> {
     for _ in 0..MAX_NAMES {
-        match put(cx, object).await? {
+        match put(cx, new).await? {
             Put::Done(item) => return Ok(item),
-            Put::Taken(back) if !generated => return Err(exists(cx, back.name(), false)),
-            Put::Taken(back) => object = back,
+            Put::Taken(back) if !generated => return Err(exists(cx, back.object.name(), false)),
+            Put::Taken(back) => new = back,
         }
-        object.set_meta("name", "");
-        name(cx, &mut object);
+        new.object.set_meta("name", "");
+        name(cx, &mut new.object);
     }
-    Err(exists(cx, object.name(), true))
+    Err(exists(cx, new.object.name(), true))
 }
 
 fn check(cx: &Cx<'_>, object: &Object) -> Result<(), Status> {
@@ -86,26 +107,32 @@ enum Put {
     /// It is there.
     Done(Item),
     /// Its name was there already.
-    Taken(Object),
+    Taken(New),
 }
 
-async fn put(cx: &Cx<'_>, object: Object) -> Result<Put, Status> {
-    let key = cx.resource.key(&cx.request.namespace, object.name());
+async fn put(cx: &Cx<'_>, new: New) -> Result<Put, Status> {
+    let key = cx.resource.key(&cx.request.namespace, new.object.name());
     let objects = &cx.server.objects;
     if cx.request.options.is_dry_run() {
         return Ok(match objects.read(key).await? {
-            Some(_) => Put::Taken(object),
-            None => Put::Done(Item::unstored(object)),
+            Some(_) => Put::Taken(new),
+            None => Put::Done(Item::unstored(new.whole())),
         });
     }
-    let value = cx.resource.to_stored(object)?;
+    let New { object, managed } = new;
+    let value = cx.resource.to_stored(object, managed.as_deref())?;
     let lease = cx.server.leases.lease(cx.resource.def.storage.ttl_s).await?;
     let revision = objects.create(key, value.clone(), lease).await?;
     let item = cx.resource.present(Item::new(value, revision.unwrap_or_default()))?;
-    Ok(match revision {
-        Some(_) => Put::Done(item),
-        None => Put::Taken(Object::clone(item.tree().map_err(Status::internal)?)),
-    })
+    if revision.is_some() {
+        return Ok(Put::Done(item));
+    }
+    let mut object = Arc::unwrap_or_clone(item.lean().map_err(Status::internal)?);
+    if managed.is_some() {
+        // Another version than the stored one is made of the whole.
+        object.meta_mut().remove("managedFields");
+    }
+    Ok(Put::Taken(New { object, managed }))
 }
 
 /// 409: the name is taken; where the server chose it, the client may just try again.

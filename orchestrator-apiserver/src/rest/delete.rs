@@ -133,7 +133,7 @@ async fn mark(
     stored: &Stored,
     new: Object,
 ) -> Result<Result<Stored, Option<Stored>>, Status> {
-    let value = cx.resource.to_stored(new)?;
+    let value = cx.resource.to_stored(new, None)?;
     let marked = |revision| Stored {
         key: stored.key.clone(),
         item: Item::new(value.clone(), revision),

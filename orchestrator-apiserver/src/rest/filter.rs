@@ -52,7 +52,7 @@ impl Filter {
     /// # Errors
     /// 500: the stored bytes are no object.
     pub(crate) fn wants(&self, item: &Item) -> Result<bool, Status> {
-        Ok(self.is_everything() || self.matches(item.tree().map_err(Status::internal)?))
+        Ok(self.is_everything() || self.matches(&*item.lean().map_err(Status::internal)?))
     }
 
     /// Whether `object` is wanted.

@@ -17,22 +17,23 @@ static STATUS: LazyLock<FieldSet> = LazyLock::new(|| FieldSet::of([&["status"][.
 static ALL_BUT_STATUS: LazyLock<FieldSet> =
     LazyLock::new(|| FieldSet::of([&["spec"][..], &["metadata"][..]]));
 
-/// Notes who made the object.
-pub(crate) fn created(cx: &Cx<'_>, object: &mut Object) {
-    note(cx, None, object);
+/// Notes who made the object: the list as JSON, to be stored with the object, unless the object
+/// has to have it itself.
+pub(crate) fn created(cx: &Cx<'_>, object: &mut Object) -> Option<String> {
+    let Some(manager) = manager(cx) else {
+        object.meta_mut().remove("managedFields");
+        return None;
+    };
+    manager.create(object, &write(cx))
 }
 
 /// Notes who changed what between `live` and `new`.
 pub(crate) fn updated(cx: &Cx<'_>, live: &Object, new: &mut Object) {
-    note(cx, Some(live), new);
-}
-
-fn note(cx: &Cx<'_>, live: Option<&Object>, new: &mut Object) {
     let Some(manager) = manager(cx) else {
         new.meta_mut().remove("managedFields");
         return;
     };
-    manager.update(live, new, &write(cx));
+    manager.update(Some(live), new, &write(cx));
 }
 
 /// Reads the intent of an apply.

@@ -121,7 +121,7 @@ async fn put(cx: &Cx<'_>, current: &Current, new: Object) -> Result<Attempt, Sta
         return Ok(Attempt::Done(cx.resource.present(current.stored.item.clone())?));
     }
     let ends = removal::ends(&new, old);
-    let value = cx.resource.to_stored(new)?;
+    let value = cx.resource.to_stored(new, None)?;
     if cx.request.options.is_dry_run() {
         return Ok(Attempt::Done(cx.resource.present(Item::new(value, revision))?));
     }

@@ -72,7 +72,7 @@ async fn apply(cx: &Cx<'_>, bytes: &Bytes) -> Result<(u16, Item), Status> {
     metadata::place(cx, &mut object)?;
     metadata::call(cx, &mut object)?;
     cx.resource.def.strategy.default(&mut object);
-    Ok((201, create::make(cx, object).await?))
+    Ok((201, create::make(cx, create::New { object, managed: None }).await?))
 }
 
 /// A change that makes an intent true.

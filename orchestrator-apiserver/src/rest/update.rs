@@ -21,8 +21,8 @@ pub(crate) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Stat
     let (code, item) = match modify::current(cx).await? {
         Some(current) => (200, modify::run(cx, current, &mut Replace { object }).await?),
         None if may_make(cx) => {
-            managed::created(cx, &mut object);
-            (201, create::make(cx, object).await?)
+            let managed = managed::created(cx, &mut object);
+            (201, create::make(cx, create::New { object, managed }).await?)
         }
         None => return Err(cx.not_found()),
     };

@@ -98,7 +98,7 @@ impl Content {
         }
         let mut index = Index { name, values, keys: BTreeMap::new() };
         for (key, entry) in &mut self.items {
-            if let Ok(tree) = entry.item.value().object() {
+            if let Ok(tree) = entry.item.lean() {
                 entry.filed.extend(index.file(key, &tree));
             }
         }
@@ -114,11 +114,11 @@ impl Content {
             is_terminating: false,
             filed: Vec::new(),
         };
-        if let Ok(tree) = item.tree() {
+        if let Ok(tree) = item.lean() {
             entry.uid = tree.uid().to_owned();
             entry.is_terminating = tree.deletion_timestamp().is_some();
             for index in &mut self.indexes {
-                entry.filed.extend(index.file(&key, tree));
+                entry.filed.extend(index.file(&key, &tree));
             }
         }
         self.items.insert(key, entry);

@@ -54,12 +54,18 @@ pub(super) fn key(place: Place<'_>, list: &List, item: &Json) -> Result<String, 
 
 /// Appends a text as JSON; most need no escapes.
 fn push_text(element: &mut String, text: &str) {
+    element.push('"');
+    push_escaped(element, text);
+    element.push('"');
+}
+
+/// Appends a text as it stands between the quotes of JSON.
+pub(super) fn push_escaped(out: &mut String, text: &str) {
     if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
-        let _ = write!(element, "{}", Json::String(text.to_owned()));
+        let quoted = Json::String(text.to_owned()).to_string();
+        out.push_str(&quoted[1..quoted.len() - 1]);
     } else {
-        element.push('"');
-        element.push_str(text);
-        element.push('"');
+        out.push_str(text);
     }
 }
 

@@ -2,12 +2,16 @@
 
 use std::cmp::Ordering;
 
-use super::fields;
+use super::manager::Write;
+use super::{element, fields};
 use crate::Json;
 use crate::object::{Map, Object};
 
 /// The field of the metadata.
 const FIELD: &str = "managedFields";
+
+/// The form of the sets.
+const FIELDS_TYPE: &str = "FieldsV1";
 
 /// How many managers of ordinary writes an object keeps apart; older ones share one entry.
 const MAX_UPDATERS: usize = 10;
@@ -93,6 +97,28 @@ impl Entry {
         Ok(Self { manager, operation, api_version, subresource, time, fields })
     }
 
+    /// The text of a list of nothing but the entry of an ordinary write that owns the set `fields`,
+    /// as [`store`] would write it.
+    pub(super) fn text(write: &Write<'_>, fields: &str) -> String {
+        let before = [("apiVersion", write.api_version), ("fieldsType", FIELDS_TYPE)];
+        let after = [
+            ("manager", write.manager),
+            ("operation", Operation::Update.name()),
+            ("subresource", write.subresource),
+            ("time", write.now),
+        ];
+        let mut text = String::with_capacity(fields.len() + 256);
+        text.push_str("[{");
+        before.into_iter().for_each(|(name, value)| push(&mut text, name, value));
+        text.push_str("\"fieldsV1\":");
+        text.push_str(fields);
+        text.push(',');
+        after.into_iter().for_each(|(name, value)| push(&mut text, name, value));
+        text.pop();
+        text.push_str("}]");
+        text
+    }
+
     fn encode(self) -> Json {
         let mut entry = Map::new();
         let mut set = |name: &str, value: String| {
@@ -105,9 +131,20 @@ impl Entry {
         set("apiVersion", self.api_version);
         set("subresource", self.subresource);
         set("time", self.time.unwrap_or_default());
-        set("fieldsType", "FieldsV1".to_owned());
+        set("fieldsType", FIELDS_TYPE.to_owned());
         entry.insert("fieldsV1".to_owned(), Json::Object(self.fields));
         Json::Object(entry)
+    }
+}
+
+/// Appends a member with the comma behind it; an empty text is left out.
+fn push(text: &mut String, name: &str, value: &str) {
+    if !value.is_empty() {
+        text.push('"');
+        text.push_str(name);
+        text.push_str("\":\"");
+        element::push_escaped(text, value);
+        text.push_str("\",");
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::FieldSet;
 use super::compare::{Difference, compare};
-use super::create::created;
+use super::create::{self, created};
+use super::element;
 use super::fields;
 use super::managed::{self, Entry, Operation};
 use super::walk::Place;
@@ -84,6 +85,24 @@ impl FieldManager<'_> {
         managed::store(new, entries);
     }
 
+    /// The managed fields of an object that is being created by an ordinary write, as the text of
+    /// the list; `None` where there are none, or where the object has them already because the
+    /// client sent some.
+    pub fn create(&self, new: &mut Object, write: &Write<'_>) -> Option<String> {
+        let resets = |key: &str| {
+            let reset = self.reset_fields.map(FieldSet::as_map);
+            reset.is_some_and(|reset| reset.contains_key(&element::field(key)))
+        };
+        let is_flat = |set: &FieldSet| fields::elements(set.as_map()).all(|(_, b)| b.is_empty());
+        if managed::list(new).is_some() || !self.reset_fields.is_none_or(is_flat) {
+            self.update(None, new, write);
+            return None;
+        }
+        let mut text = String::new();
+        let owned = create::whole(self.place(), new.as_map(), is_unowned, resets, &mut text);
+        owned.then(|| Entry::text(write, &text))
+    }
+
     /// Moves the fields that differ to the manager of `write`; all of `new` without a difference.
     pub(super) fn track(
         &self,
@@ -141,6 +160,11 @@ impl FieldManager<'_> {
         }
         difference
     }
+}
+
+/// Whether the server writes the field `name` of the metadata itself.
+fn is_unowned(name: &str) -> bool {
+    UNOWNED_METADATA.iter().any(|unowned| unowned.strip_prefix("f:") == Some(name))
 }
 
 /// The managers stored with `object`; none where the list cannot be read.

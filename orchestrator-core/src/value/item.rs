@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::text::Text;
-use super::{DecodeError, Value, typed};
+use super::{DecodeError, Forms, Value, typed};
 use crate::object::Object;
 use crate::store::Revision;
 use crate::{Json, ObjectKey};
@@ -79,6 +79,14 @@ impl Item {
         Ok(self.tree.get_or_init(|| tree))
     }
 
+    /// The tree as readers want it: with or without `metadata.managedFields`, whichever there is.
+    ///
+    /// # Errors
+    /// The stored bytes are no JSON object.
+    pub fn lean(&self) -> Result<Arc<Object>, DecodeError> {
+        self.tree.get().map_or_else(|| self.value.lean(), |tree| Ok(Arc::clone(tree)))
+    }
+
     /// A copy of the tree, with `metadata.resourceVersion`.
     ///
     /// # Errors
@@ -100,7 +108,7 @@ impl Item {
         let text = self.value.inner.bytes.get().and_then(|bytes| Text::new(bytes));
         match text.and_then(|text| Some((text.plain(b"namespace")?, text.plain(b"name")?))) {
             Some((namespace, name)) => ObjectKey::new(namespace, name),
-            None => self.tree().map(|tree| tree.key()).unwrap_or_default(),
+            None => self.lean().map(|tree| tree.key()).unwrap_or_default(),
         }
     }
 
@@ -125,7 +133,8 @@ impl Item {
             {
                 return Ok(typed);
             }
-            forms.as_ref().and_then(|forms| forms.tree.clone())
+            let tree = |forms: &Box<Forms>| forms.tree.as_ref().or(forms.lean.as_ref()).cloned();
+            forms.as_ref().and_then(tree)
         };
         let typed = match self.tree.get().or(tree.as_ref()) {
             Some(tree) => typed::decode(tree, self.revision),

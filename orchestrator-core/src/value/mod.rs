@@ -12,6 +12,9 @@
 //! The store [cools](Value::cool) it some commits later, and it is its bytes from then on; who
 //! asks for another form of a cold value gets one of its own, and keeps it for as long as it
 //! needs it: an [`Item`] its tree, a cache the typed object.
+//!
+//! Half of a tree is `metadata.managedFields`, which only servers look at. A value that was just
+//! [created](Value::created) has them in its bytes and a [lean](Value::lean) tree without them.
 
 mod encode;
 mod item;
@@ -48,6 +51,8 @@ struct Inner {
 #[derive(Default)]
 struct Forms {
     tree: Option<Arc<Object>>,
+    /// The tree without `metadata.managedFields`, where the whole was not asked for yet.
+    lean: Option<Arc<Object>>,
     /// The first type asked for, at the revision asked for: nearly always the only ones.
     typed: Option<(Revision, Arc<dyn Any + Send + Sync>)>,
     /// As sent to clients: with `metadata.resourceVersion`.
@@ -68,6 +73,14 @@ impl Value {
         Self { inner: Arc::new(Inner { bytes: OnceLock::new(), forms }) }
     }
 
+    /// The value of a tree that lacks the `metadata.managedFields` given as JSON; it is warm and
+    /// has its bytes.
+    pub fn created(object: Object, managed: &str) -> Self {
+        let bytes = OnceLock::from(bytes_of(&object, Some(managed)));
+        let forms = Box::new(Forms { lean: Some(Arc::new(object)), ..Forms::default() });
+        Self { inner: Arc::new(Inner { bytes, forms: Mutex::new(Some(forms)) }) }
+    }
+
     /// The value of some bytes, which are decoded only when somebody asks for the tree; it is
     /// cold.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
@@ -79,7 +92,7 @@ impl Value {
     pub fn bytes(&self) -> &Bytes {
         self.inner.bytes.get_or_init(|| {
             // A tree's value is cold only after it has bytes.
-            bytes_of(&self.tree().expect("a value has bytes or a tree"))
+            bytes_of(&self.tree().expect("a value has bytes or a tree"), None)
         })
     }
 
@@ -96,8 +109,19 @@ impl Value {
         let tree = Arc::new(serde_json::from_slice(bytes).map_err(DecodeError)?);
         if let Some(forms) = &mut *forms {
             forms.tree = Some(Arc::clone(&tree));
+            forms.lean = None;
         }
         Ok(tree)
+    }
+
+    /// The tree with or without `metadata.managedFields`, whichever is there: for readers, who
+    /// have no use for them.
+    ///
+    /// # Errors
+    /// The bytes are no JSON object.
+    pub fn lean(&self) -> Result<Arc<Object>, DecodeError> {
+        let lean = self.inner.forms.lock().as_ref().and_then(|forms| forms.lean.clone());
+        lean.map_or_else(|| self.object(), Ok)
     }
 
     /// The tree where the value has it.
@@ -125,11 +149,12 @@ impl Value {
     }
 }
 
-fn bytes_of(tree: &Object) -> Bytes {
+/// The bytes of a tree, which lacks the `metadata.managedFields` given, where any are.
+fn bytes_of(tree: &Object, managed: Option<&str>) -> Bytes {
     /// Room for most objects, so that few outgrow it.
     const ROOM: usize = 4096;
     let mut text = Vec::with_capacity(ROOM);
-    encode::append_map(tree.as_map(), &mut text);
+    encode::append_object(tree.as_map(), managed, &mut text);
     // The bytes outlive everything else of the value, so they have no room to spare.
     Bytes::copy_from_slice(&text)
 }
@@ -181,6 +206,15 @@ mod tests {
         value.warm();
         assert!(Arc::ptr_eq(&value.object().unwrap(), &value.object().unwrap()));
         assert_eq!(value.bytes().as_ptr(), value.clone().bytes().as_ptr());
+    }
+
+    #[test]
+    fn a_created_value_is_lean_until_somebody_wants_the_whole() {
+        let value = Value::created(object(), "[1]");
+        let lean = value.lean().unwrap();
+        assert_eq!((lean.meta("managedFields"), lean.name()), (None, "a"));
+        assert_eq!(value.object().unwrap().meta("managedFields"), Some(&json!([1])));
+        assert!(Arc::ptr_eq(&value.lean().unwrap(), &value.object().unwrap()));
     }
 
     #[test]

@@ -6,10 +6,12 @@
 //! and bytes into canonical form. The result is what a typed object would be after a round trip.
 //!
 //! The walk drives any serde deserializer, so the bytes of a request ([`from_slice`]) and the
-//! tree that a patch made ([`from_json`]) go the same way. Nesting is limited to [`MAX_DEPTH`].
+//! tree that a patch made ([`from_json`]) go the same way; a tree
+//! that is as it should be already stays what it is (`fits`). Nesting is limited to [`MAX_DEPTH`].
 
 mod containers;
 mod context;
+mod fits;
 mod node;
 mod omit;
 
@@ -72,9 +74,16 @@ pub fn from_json(
     definition: &Definition,
     value: Json,
 ) -> Result<Decoded, DecodeError> {
+    let shape = Shape::Struct(definition);
+    if fits::fits(schema, shape, &value) {
+        return Ok(Decoded { value, problems: Vec::new() });
+    }
+    decode_tree(schema, shape, value)
+}
+
+fn decode_tree(schema: &Schema, shape: Shape<'_>, value: Json) -> Result<Decoded, DecodeError> {
     let mut cx = Context::new(schema);
-    let node = Node::new(&mut cx, Shape::Struct(definition));
-    let result = node.deserialize(value);
+    let result = Node::new(&mut cx, shape).deserialize(value);
     cx.finish(result)
 }
 

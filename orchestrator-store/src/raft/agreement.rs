@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -32,6 +33,9 @@ pub(super) trait Agreement: fmt::Debug + Send + Sync + 'static {
 
     /// Answers a call of another member's agreement.
     async fn answer(&self, from: MemberId, kind: CallKind, body: Bytes) -> Result<Bytes, Refused>;
+
+    /// As the leader, one more than the last index that `member` is known to have.
+    fn matched(&self, member: MemberId) -> u64;
 
     /// How things stand.
     fn standing(&self) -> Standing;
@@ -77,12 +81,10 @@ pub(super) struct Standing {
     pub(super) term: u64,
     /// Who leads, as far as is known; this member too.
     pub(super) leader: Option<MemberId>,
-    pub(super) members: StoredMembers,
+    pub(super) members: Arc<StoredMembers>,
     /// One more than the last index here, and than the last one committed.
     pub(super) next: u64,
     pub(super) committed: u64,
-    /// As the leader: one more than the last index that each other member is known to have.
-    pub(super) matched: BTreeMap<MemberId, u64>,
     /// Whether the log failed, or something else that ends this member's part.
     pub(super) stopped: bool,
 }

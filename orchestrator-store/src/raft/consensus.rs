@@ -18,8 +18,10 @@ use openraft::errors::{
 };
 use openraft::impls::ProgressResponder;
 use openraft::{ChangeMembers, Raft, RaftMetrics, ReadPolicy, ServerState, Snapshot};
+use orchestrator_core::Env;
 
 use super::agreement::{Agreement, NotChanged, Reconfigure, Standing};
+use super::builder::Timing;
 use super::clock::Clock;
 use super::machine::{Copy, Machine};
 use super::message::{NotLeader, Outcome, Piece, ReadPoint, decoded, encoded};
@@ -32,12 +34,17 @@ use crate::wire::WireError;
 /// How many entries may be committed and not applied before the leader takes no more: as etcd.
 const MAX_UNAPPLIED: u64 = 5_000;
 
+/// After how many of the longest election time-outs without a majority a leader takes no more.
+const ELECTIONS_CUT_OFF: u32 = 2;
+
 /// How many proposals a leader has on their way.
 const MAX_PROPOSALS: usize = 20_000;
 
 /// openraft's part of one member.
 pub(super) struct Consensus {
     pub(super) this: MemberId,
+    pub(super) env: Env,
+    pub(super) timing: Timing,
     pub(super) raft: Raft<Types, Machine>,
     pub(super) copy: Arc<Copy>,
     pub(super) snapshots: Arc<Snapshots>,
@@ -63,6 +70,15 @@ impl Drop for Counted<'_> {
 impl Consensus {
     fn read<T>(&self, look: impl FnOnce(&RaftMetrics<Types>) -> T) -> T {
         look(&self.raft.metrics().borrow_watched())
+    }
+
+    /// Whether this member, as the leader, has not heard of a majority for too long: then it may
+    /// not lead any more, and takes nothing that it could not tell the outcome of.
+    fn is_cut_off(&self, metrics: &RaftMetrics<Types>) -> bool {
+        let others = metrics.membership_config.voter_ids().any(|id| id != self.this);
+        let patience = self.timing.election_max * ELECTIONS_CUT_OFF;
+        let acked = metrics.last_quorum_acked;
+        others && acked.is_some_and(|acked| acked.age(&self.env) > patience)
     }
 
     fn not_leader(&self) -> NotLeader {
@@ -226,21 +242,24 @@ impl Agreement for Consensus {
         }
     }
 
+    fn matched(&self, member: MemberId) -> u64 {
+        self.read(|metrics| {
+            let matched = metrics.replication.as_ref().and_then(|all| all.get(&member));
+            matched.copied().flatten().map_or(0, |matched| matched.index() + 1)
+        })
+    }
+
     fn standing(&self) -> Standing {
         self.read(|metrics| {
-            let leads = metrics.state == ServerState::Leader;
+            let leads = metrics.state == ServerState::Leader && !self.is_cut_off(metrics);
             let leader = metrics.current_leader.filter(|leader| *leader != self.this || leads);
-            let replication = metrics.replication.iter().flatten();
             Standing {
                 this: self.this,
                 term: metrics.current_term,
                 leader,
-                members: (*metrics.membership_config).clone(),
+                members: Arc::clone(&metrics.membership_config),
                 next: metrics.last_log_index.map_or(0, |index| index + 1),
                 committed: metrics.local_committed.map_or(0, |id| id.index() + 1),
-                matched: replication
-                    .map(|(id, matched)| (*id, matched.map_or(0, |matched| matched.index() + 1)))
-                    .collect(),
                 stopped: metrics.running_state.is_err(),
             }
         })

@@ -21,8 +21,8 @@ const MAX_EXPIRED: usize = 256;
 /// The longest sleep; what is due later is looked at again.
 const MAX_SLEEP: Duration = Duration::from_secs(24 * 3600);
 
-/// How often a member looks whether its disk has space in reserve.
-const LOOK_AT_DISK: Duration = Duration::from_secs(10);
+/// How long after its alarm a member that has no space looks again.
+const ALARM_AGAIN: Duration = Duration::from_secs(10);
 
 /// The request that carries `command`; the leader stamps the time.
 pub(super) fn command(command: &Command) -> Request {
@@ -126,13 +126,13 @@ impl Engine {
     pub(super) async fn watch_disk(&self) {
         let alarm = Alarm { member: self.this, kind: AlarmKind::NoSpace };
         loop {
-            self.env.sleep(LOOK_AT_DISK).await;
-            let raised = self.copy.look(|state| state.alarms.contains(&alarm));
-            if !raised && !self.log.has_reserve().await {
+            self.log.reserve_gone().await;
+            if !self.copy.look(|state| state.alarms.contains(&alarm)) {
                 tracing::warn!("the disk is full; only what frees space is taken");
-                // Tried again at the next look.
+                // Tried again as long as there is no space.
                 let _ = self.submit(Request::Alarm(AlarmOp::Raise(alarm))).await;
             }
+            self.env.sleep(ALARM_AGAIN).await;
         }
     }
 }

@@ -4,7 +4,7 @@
 //! never goes back here; limits and alarms are entries too. So all members have the same state
 //! after the same entry.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
 use openraft::storage::{EntryResponder, RaftStateMachine, Snapshot};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::snapshot::{Builder, Image, Snapshots};
 use super::state::State;
@@ -32,7 +32,8 @@ pub(super) struct Copy {
     state: Mutex<State>,
     /// One more than the index applied last.
     next: AtomicU64,
-    applied: Notify,
+    /// Those that wait for an entry to be applied, by its index.
+    waiting: Mutex<BTreeMap<u64, Vec<oneshot::Sender<()>>>>,
     /// Wakes the keeper: a lease may be due earlier than it knows.
     pub(super) leases: Notify,
     /// Bytes of commands applied since the last image.
@@ -46,7 +47,7 @@ impl Copy {
             replica,
             state: Mutex::new(state),
             next,
-            applied: Notify::new(),
+            waiting: Mutex::default(),
             leases: Notify::new(),
             since_image: AtomicU64::new(0),
         }
@@ -64,19 +65,31 @@ impl Copy {
 
     /// Waits until the entry `index` has been applied.
     pub(super) async fn wait_applied(&self, index: u64) {
-        loop {
-            // Made before the look, so that nothing is missed in between.
-            let applied = self.applied.notified();
+        let applied = {
+            let mut waiting = self.waiting.lock();
+            // Looked at under the lock, so that it is not told in between.
             if self.applied() > index {
                 return;
             }
-            applied.await;
-        }
+            let (sender, receiver) = oneshot::channel();
+            waiting.entry(index).or_default().push(sender);
+            receiver
+        };
+        // The sender is dropped only after it has told, for the copy outlives those that wait.
+        let _ = applied.await;
     }
 
-    fn tell_applied(&self) {
-        self.next.store(self.state.lock().next(), Ordering::SeqCst);
-        self.applied.notify_waiters();
+    fn tell_applied(&self, next: u64) {
+        let mut waiting = self.waiting.lock();
+        self.next.store(next, Ordering::SeqCst);
+        while let Some(first) = waiting.first_entry()
+            && *first.key() < next
+        {
+            for one in first.remove() {
+                // It may have gone away.
+                let _ = one.send(());
+            }
+        }
     }
 
     /// Applies one entry.
@@ -180,9 +193,10 @@ impl RaftStateMachine<Types> for Machine {
         S: Stream<Item = io::Result<EntryResponder<Types>>> + Unpin + Send,
     {
         while let Some((entry, responder)) = entries.try_next().await? {
+            let next = entry.log_id.index() + 1;
             let reply = self.copy.apply(entry.log_id, entry.payload);
             // Told before the answer: whoever is answered may read at once.
-            self.copy.tell_applied();
+            self.copy.tell_applied(next);
             if let Some(responder) = responder {
                 responder.send(reply);
             }
@@ -212,11 +226,12 @@ impl RaftStateMachine<Types> for Machine {
                 "the image is of another entry than it was announced for",
             ));
         }
+        let next = state.next();
         *self.copy.state.lock() = state;
         self.copy.replica.replace(mvcc);
         self.copy.since_image.store(0, Ordering::Relaxed);
         self.copy.leases.notify_one();
-        self.copy.tell_applied();
+        self.copy.tell_applied(next);
         Ok(())
     }
 

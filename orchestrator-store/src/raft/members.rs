@@ -178,7 +178,7 @@ impl Engine {
     fn welcome(&self, id: MemberId) -> Welcome {
         let standing = self.agreement.standing();
         let Standing { leader, members, .. } = standing;
-        Welcome { cluster: self.cluster, id, leader, members }
+        Welcome { cluster: self.cluster, id, leader, members: (*members).clone() }
     }
 
     /// Lets `node` follow, under a new number.
@@ -200,7 +200,7 @@ impl Engine {
         if standing.votes(id) {
             return Err(NoChange::Rule(NO_LEARNER));
         }
-        let matched = standing.matched.get(&id).copied().unwrap_or(0);
+        let matched = self.agreement.matched(id);
         if matched == 0 || matched + MAX_LAG < standing.next {
             return Err(NoChange::Rule(NOT_IN_SYNC));
         }
@@ -260,10 +260,14 @@ impl Engine {
 
     /// Tells the others where this member is reached, and has it vote if it is to; goes on until
     /// that is done.
-    pub(super) async fn introduce(&self, node: Node, learner: bool) {
+    pub(super) async fn introduce(&self, mut node: Node, learner: bool) {
         loop {
             let standing = self.agreement.standing();
             let known = standing.node(self.this);
+            if let Some(known) = known {
+                // What an operator changed since counts, not what this member was started with.
+                node.peer_urls.clone_from(&known.peer_urls);
+            }
             if known.is_some_and(|known| *known == node) {
                 if learner || standing.votes(self.this) {
                     return;

@@ -15,6 +15,8 @@ mod consensus;
 mod engine;
 mod error;
 mod forward;
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod inbox;
 mod keeper;

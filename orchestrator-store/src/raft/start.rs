@@ -102,6 +102,8 @@ impl Parts<'_> {
         let raft = raft.map_err(|error| StartError::Damaged(error.into()))?;
         let consensus = Consensus {
             this: id,
+            env: (*env).clone(),
+            timing,
             raft,
             copy: Arc::clone(&copy),
             snapshots: Arc::clone(&snapshots),

@@ -214,4 +214,8 @@ impl Operator for RaftStore {
     fn demand_progress(&self) {
         self.engine.copy.replica.demand_progress();
     }
+
+    fn term(&self) -> u64 {
+        self.engine.agreement.standing().term
+    }
 }

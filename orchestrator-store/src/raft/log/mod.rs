@@ -32,7 +32,7 @@ use crate::planted::Planted;
 use crate::wal::{self, OpenError, Wal};
 use cache::Cache;
 use record::Marks;
-use writer::{Job, Writer};
+use writer::{Job, Reserve, Writer};
 
 /// How many jobs wait for the disk before openraft waits too; each is a batch of entries.
 const MAX_JOBS: usize = 256;
@@ -55,6 +55,7 @@ struct Shared {
     wal: Arc<Mutex<Wal>>,
     view: Arc<Mutex<View>>,
     jobs: mpsc::Sender<Job>,
+    reserve: Arc<Reserve>,
 }
 
 /// What openraft may see of the log, which is ahead of the disk.
@@ -83,15 +84,17 @@ impl Log {
         let (wal, view) = env.blocking(open).await?;
         let (wal, view) = (Arc::new(Mutex::new(wal)), Arc::new(Mutex::new(view)));
         let (jobs, queue) = mpsc::channel(MAX_JOBS);
+        let reserve = Arc::new(Reserve::default());
         let writer = Writer {
             env: env.clone(),
             disk,
             wal: Arc::clone(&wal),
             view: Arc::clone(&view),
+            reserve: Arc::clone(&reserve),
             planted,
         };
         tasks.spawn(env, "raft-log", writer.run(queue));
-        Ok(Self { shared: Arc::new(Shared { env: env.clone(), wal, view, jobs }) })
+        Ok(Self { shared: Arc::new(Shared { env: env.clone(), wal, view, jobs, reserve }) })
     }
 
     /// How many bytes the log takes on disk.
@@ -99,10 +102,9 @@ impl Log {
         self.shared.wal.lock().disk_bytes()
     }
 
-    /// Whether the log has space for what frees space.
-    pub(super) async fn has_reserve(&self) -> bool {
-        let wal = Arc::clone(&self.shared.wal);
-        self.shared.env.blocking(move || wal.lock().has_reserve()).await
+    /// Waits until the disk has no space for the log's next file.
+    pub(super) async fn reserve_gone(&self) {
+        self.shared.reserve.gone().await;
     }
 
     async fn submit(&self, job: Job) -> io::Result<()> {

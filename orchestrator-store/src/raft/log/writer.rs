@@ -2,11 +2,13 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use openraft::storage::IOFlushed;
 use orchestrator_core::Env;
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::super::types::{LogId, Types, Vote};
 use super::{View, record};
@@ -28,12 +30,39 @@ pub(super) enum Job {
     Purge(LogId, Done),
 }
 
+/// How long a full disk is left alone before what waits is tried again.
+const RETRY_WHEN_FULL: Duration = Duration::from_secs(1);
+
+/// Whether the log has space in reserve.
+#[derive(Debug, Default)]
+pub(super) struct Reserve {
+    missing: AtomicBool,
+    noted: Notify,
+}
+
+impl Reserve {
+    fn note(&self, there: bool) {
+        self.missing.store(!there, Ordering::SeqCst);
+        if !there {
+            self.noted.notify_one();
+        }
+    }
+
+    /// Waits until the disk has no space for the log's next file.
+    pub(super) async fn gone(&self) {
+        while !self.missing.load(Ordering::SeqCst) {
+            self.noted.notified().await;
+        }
+    }
+}
+
 /// Writes what comes from a queue.
 pub(super) struct Writer {
     pub(super) env: Env,
     pub(super) disk: Arc<dyn Disk>,
     pub(super) wal: Arc<Mutex<Wal>>,
     pub(super) view: Arc<Mutex<View>>,
+    pub(super) reserve: Arc<Reserve>,
     pub(super) planted: Planted,
 }
 
@@ -78,14 +107,7 @@ impl Writer {
         if self.planted.has(Fault::AckBeforeSync) {
             waiting = waiting.into_iter().filter_map(tell_early).collect();
         }
-        let (disk, wal, planted) = (Arc::clone(&self.disk), Arc::clone(&self.wal), self.planted);
-        let all = move || {
-            let mut wal = wal.lock();
-            work.into_iter().try_for_each(|step| step.run(&*disk, &mut wal, planted))?;
-            wal.sync()?;
-            Ok(wal.next_index())
-        };
-        let done: io::Result<u64> = self.env.blocking(all).await;
+        let done = self.write_all(work).await;
         if let Ok(next) = &done {
             self.view.lock().cache.flushed(*next);
         }
@@ -98,6 +120,48 @@ impl Writer {
         }
         done.map(|_| ())
     }
+}
+
+impl Writer {
+    /// Does `work` and makes it safe, when there is space for it; returns the next index.
+    async fn write_all(&self, mut work: Vec<Step>) -> io::Result<u64> {
+        loop {
+            let (disk, wal) = (Arc::clone(&self.disk), Arc::clone(&self.wal));
+            let (reserve, planted) = (Arc::clone(&self.reserve), self.planted);
+            let all = move || {
+                let mut wal = wal.lock();
+                let done = run(&mut work, &*disk, &mut wal, planted);
+                reserve.note(done.is_ok() && wal.has_reserve());
+                (work, done.map(|()| wal.next_index()))
+            };
+            let (rest, done) = self.env.blocking(all).await;
+            match done {
+                // Nothing is lost by waiting: nobody has been told of it.
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                    tracing::warn!(%error, "no space for the log; waiting for some");
+                    work = rest;
+                    self.env.sleep(RETRY_WHEN_FULL).await;
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+/// Takes the steps off the front of `work` as they are done, and makes them safe.
+fn run(work: &mut Vec<Step>, disk: &dyn Disk, wal: &mut Wal, planted: Planted) -> io::Result<()> {
+    let mut done = 0;
+    let mut result = Ok(());
+    for step in work.iter() {
+        result = step.run(disk, wal, planted);
+        if result.is_err() {
+            break;
+        }
+        done += 1;
+    }
+    work.drain(..done);
+    result?;
+    wal.sync()
 }
 
 /// The planted fault: tells of an append before it is safe.
@@ -119,20 +183,26 @@ enum Step {
 }
 
 impl Step {
-    fn run(self, disk: &dyn Disk, wal: &mut Wal, planted: Planted) -> io::Result<()> {
+    fn run(&self, disk: &dyn Disk, wal: &mut Wal, planted: Planted) -> io::Result<()> {
         match self {
-            Self::Append(entries) => wal.append(&entries),
+            Self::Append(entries) => {
+                // A full disk may have cut them short before: then the first of them are there.
+                let next = wal.next_index();
+                let held = wal.first_index() < next;
+                let there = entries.partition_point(|entry| held && entry.index < next);
+                wal.append(&entries[there..])
+            }
             Self::Vote(vote) => {
                 // In order: no vote may be safe before the entries that came before it.
                 wal.sync()?;
-                record::store_vote(disk, &vote, planted)
+                record::store_vote(disk, vote, planted)
             }
             Self::Truncate(0) => wal.reset(0),
             Self::Truncate(next) => wal.truncate_after(next - 1),
             Self::Purge(upto) => {
                 // Noted first: a log that begins later than it says is damaged, one that begins
                 // earlier is not.
-                record::store_purged(disk, &upto, planted)?;
+                record::store_purged(disk, upto, planted)?;
                 if upto.index() >= wal.next_index() {
                     return wal.reset(upto.index() + 1);
                 }

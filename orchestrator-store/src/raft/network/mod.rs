@@ -6,9 +6,11 @@
 //! what makes the outcome of a forwarded write unknown. Every effect of a doubled or late call is
 //! harmless, for Raft is built that way and forwarded writes carry a number that counts once.
 
+mod grpc;
 mod link;
 mod local;
 
+pub use grpc::{GrpcTransport, PeerTls, PeerTlsError};
 pub(super) use link::{Factory, Links, peer};
 pub use local::LocalNetwork;
 

@@ -15,6 +15,13 @@ use orchestrator_core::Env;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(tokio::time::Instant);
 
+impl Moment {
+    /// How long ago it is on the clock of `env`.
+    pub(crate) fn age(&self, env: &Env) -> Duration {
+        env.instant().saturating_duration_since(self.0)
+    }
+}
+
 impl Instant for Moment {
     fn now() -> Self {
         Self(super::env().instant())

@@ -25,6 +25,9 @@ const LISTS: &[&[Target]] = &[
     orchestrator::wire::fuzzing::TARGETS,
     orchestrator::apiserver::fuzzing::TARGETS,
     orchestrator::runtime::fuzzing::TARGETS,
+    orchestrator::store::fuzzing::TARGETS,
+    #[cfg(feature = "etcd")]
+    orchestrator::store::face::fuzzing::TARGETS,
     requests::TARGETS,
 ];
 

@@ -107,8 +107,9 @@ pub fn fuzz_call(data: &[u8]) {
         body.put_u32(u32::try_from(rest.len()).unwrap_or(u32::MAX));
     }
     body.put_slice(rest);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true);
-    let runtime = runtime.build().expect("a runtime without I/O can always be made");
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime without I/O can always be made");
     runtime.block_on(async {
         let env = Env::simulated(0);
         let store = Arc::new(MemoryStore::new(env.clone()));

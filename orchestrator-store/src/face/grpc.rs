@@ -10,9 +10,9 @@ use prost::Message;
 use tonic::body::Body;
 use tonic::server::{Grpc, ServerStreamingService, StreamingService, UnaryService};
 use tonic::{Request, Response, Status, Streaming};
-use tonic_prost::ProstCodec;
 
 use super::Face;
+use super::codec::MessageCodec;
 use super::options::{MAX_REQUEST_BYTES, MESSAGE_SLACK_BYTES};
 
 /// A call that is being answered.
@@ -69,13 +69,13 @@ where
     grpc::<A, Q>().streaming(BothStreams { face, call }, request).await
 }
 
-fn grpc<A, Q>() -> Grpc<ProstCodec<A, Q>>
+fn grpc<A, Q>() -> Grpc<MessageCodec<A, Q>>
 where
     Q: Message + Default + 'static,
     A: Message + 'static,
 {
     // What is sent is as long as it is: clients of etcd take any length.
-    Grpc::new(ProstCodec::default())
+    Grpc::new(MessageCodec::default())
         .max_decoding_message_size(MAX_REQUEST_BYTES + MESSAGE_SLACK_BYTES)
         .max_encoding_message_size(usize::MAX)
 }

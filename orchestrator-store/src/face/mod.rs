@@ -6,7 +6,7 @@
 //! [`Store`](orchestrator_core::Store), so many faces may serve one engine.
 //!
 //! A request passes `listen` (sockets, TLS, limits), `authority` (which repairs what clients of
-//! etcd send), `route` (paths to functions), `grpc` (messages),
+//! etcd send), `route` (paths to functions), `grpc` and `codec` (messages),
 //! then one module per service. `request`, `reply` and `select` translate, `check` and `fault` refuse in
 //! etcd's words, `encode` writes the answers that carry many keys. `watch` multiplexes watchers
 //! on a stream; like everything here it pulls, so a slow client holds up nobody but itself.
@@ -17,9 +17,11 @@ mod auth;
 mod authority;
 mod check;
 mod cluster;
+mod codec;
 pub mod differences;
 mod encode;
 mod fault;
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod grpc;

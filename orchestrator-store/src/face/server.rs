@@ -57,3 +57,37 @@ impl EtcdServer {
         listen::serve(self.face, listener, shutdown).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures::{StreamExt, stream};
+
+    use super::*;
+    use crate::MemoryStore;
+    use crate::proto::etcd as pb;
+    use pb::watch_request::RequestUnion;
+
+    #[tokio::test(start_paused = true)]
+    async fn clients_without_a_socket_write_and_watch() {
+        let env = Env::simulated(1);
+        let store = Arc::new(MemoryStore::new(env.clone()));
+        let service = EtcdServer::new(env, store, Options::new()).service();
+        let mut kv = pb::kv_client::KvClient::new(service.clone());
+        let mut watch = pb::watch_client::WatchClient::new(service);
+        let all = pb::WatchCreateRequest {
+            key: "\0".into(),
+            range_end: "\0".into(),
+            ..Default::default()
+        };
+        let request_union = Some(RequestUnion::CreateRequest(all));
+        let requests = stream::iter([pb::WatchRequest { request_union }]);
+        let mut answers = pin!(watch.watch(requests).await.unwrap().into_inner());
+        assert!(answers.next().await.unwrap().unwrap().created);
+        let put = pb::PutRequest { key: "a".into(), value: "1".into(), ..Default::default() };
+        assert_eq!(kv.put(put).await.unwrap().into_inner().header.unwrap().revision, 2);
+        let told = answers.next().await.unwrap().unwrap();
+        assert_eq!((told.events.len(), told.header.unwrap().revision), (1, 2));
+    }
+}

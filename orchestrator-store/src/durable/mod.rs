@@ -19,6 +19,9 @@ mod apply;
 mod builder;
 mod checkpointer;
 mod entry;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod inbox;
 mod journal;
 mod keeper;

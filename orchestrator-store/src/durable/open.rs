@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 pub use crate::wal::OpenError;
 
+use super::apply::Applier;
 use super::checkpointer::Checkpointer;
 use super::entry::Request;
 use super::journal::{Journal, Sizes};
@@ -90,14 +91,8 @@ fn start(options: Builder, found: Found, env: Env) -> DurableStore {
         identity,
     });
     let checkpointer = Arc::new(Checkpointer::new(disk, &options, checkpoints));
-    let mut writer = Writer::new(
-        Arc::clone(&shared),
-        journal,
-        receiver,
-        Arc::clone(&checkpointer),
-        replayed_bytes,
-        options.planted,
-    );
+    let applier = Applier::new(Arc::clone(&shared), Arc::clone(&checkpointer), replayed_bytes);
+    let mut writer = Writer::new(Arc::clone(&shared), journal, receiver, applier, options.planted);
     if !told {
         let limits = Request::Limits(options.limits);
         writer.first(Proposal::internal(limits).expect("limits always encode"));

@@ -11,7 +11,6 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Shared;
 use super::apply::Applier;
-use super::checkpointer::Checkpointer;
 use super::entry::Request;
 use super::inbox::Inbox;
 use super::journal::{Committed, Journal};
@@ -51,11 +50,9 @@ impl Writer {
         shared: Arc<Shared>,
         journal: Journal,
         receiver: UnboundedReceiver<Message>,
-        checkpointer: Arc<Checkpointer>,
-        grown: u64,
+        applier: Applier,
         planted: Planted,
     ) -> Self {
-        let applier = Applier::new(Arc::clone(&shared), checkpointer, grown);
         let inbox = Inbox::new(receiver);
         Self { shared, journal: Some(journal), inbox, applier, reserve: true, planted }
     }

@@ -12,6 +12,7 @@
 mod block;
 mod error;
 mod export;
+#[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod import;

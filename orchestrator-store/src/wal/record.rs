@@ -61,7 +61,8 @@ pub fn load_record(disk: &dyn Disk, name: &str) -> Result<Option<Bytes>, OpenErr
     }
 }
 
-fn content(bytes: &[u8]) -> Option<&[u8]> {
+/// The content of a record's file, if it is whole.
+pub(super) fn content(bytes: &[u8]) -> Option<&[u8]> {
     let (header, content) = bytes.split_at_checked(HEADER)?;
     let short = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().expect("4 bytes"));
     let good = header[..8] == MAGIC

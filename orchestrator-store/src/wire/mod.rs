@@ -12,6 +12,7 @@
 
 mod answer;
 mod command;
+#[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod kv;

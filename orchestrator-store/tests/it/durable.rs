@@ -49,6 +49,7 @@ async fn the_durable_store_conforms() {
         store
     })
     .await;
+    store::keeps_the_compacted_revision(Folder::new().open().await).await;
 }
 
 #[tokio::test(start_paused = true)]

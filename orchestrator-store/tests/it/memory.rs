@@ -13,6 +13,7 @@ fn memory() -> Arc<dyn Store> {
 #[tokio::test(start_paused = true)]
 async fn the_memory_store_conforms() {
     store::conforms(memory).await;
+    store::keeps_the_compacted_revision(memory()).await;
 }
 
 #[test]

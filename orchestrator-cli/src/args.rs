@@ -2,7 +2,9 @@
 
 mod bench;
 mod engine;
+mod scheduler;
 mod store;
+mod trace;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -11,7 +13,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use bench::{Bench, BenchStore};
 pub use engine::{Engine, EngineKind, Etcd, Peer, Raft};
+pub use scheduler::{Scheduler, SchedulerCommand};
 pub use store::{Compact, Migrate, One, Restore, Serve, Snapshot, Store};
+pub use trace::BenchTrace;
 
 /// Kubernetes in one process: an API server, controllers, a scheduler and nodes.
 #[derive(Debug, Parser)]
@@ -51,8 +55,8 @@ prints `ready <url>` on stdout once every part is ready."
     Server(Box<Server>),
     /// Run a node agent against an API server.
     Agent(Agent),
-    /// Run the scheduler against an API server.
-    Scheduler(Remote),
+    /// Run schedulers against an API server, or compare them with recordings.
+    Scheduler(Scheduler),
     /// Run the controllers against an API server.
     Controllers(Remote),
     /// Serve a store as an etcd does, without Kubernetes.

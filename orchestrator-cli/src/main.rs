@@ -51,7 +51,7 @@ async fn run(command: Command) -> Result<(), BoxError> {
         Command::Up(up) => commands::up::run(*up).await,
         Command::Server(server) => commands::server::run(*server).await,
         Command::Agent(agent) => commands::agent::run(agent).await,
-        Command::Scheduler(remote) => commands::parts::scheduler(remote).await,
+        Command::Scheduler(scheduler) => commands::scheduler::run(scheduler).await,
         Command::Controllers(remote) => commands::parts::controllers(remote).await,
         Command::Etcd(serve) => commands::etcd::run(*serve).await,
         Command::Store(command) => commands::store::run(*command).await,

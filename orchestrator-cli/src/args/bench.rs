@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::BenchTrace;
+
 #[derive(Debug, Subcommand)]
 pub enum Bench {
     /// Measure the store engines, beside a real etcd where one is on PATH.
@@ -17,6 +19,12 @@ Examples:
   orchestrator bench store --only gRPC --seconds 10 --plot store.svg --json"
     )]
     Store(BenchStore),
+    /// Place the tasks of a trace by policies, and see how much is left unused.
+    #[command(after_help = "Examples:
+  orchestrator bench trace
+  orchestrator bench trace --trace openb --workload all --plot trace.svg
+  orchestrator bench trace --trace own.csv --policy best-fit,cutting-stock --timeline")]
+    Trace(BenchTrace),
 }
 
 #[derive(Args, Debug)]

@@ -5,6 +5,7 @@ pub mod bench;
 pub mod cluster;
 pub mod etcd;
 pub mod parts;
+pub mod scheduler;
 pub mod server;
 pub mod store;
 pub mod toolbox;

@@ -1,4 +1,4 @@
-//! `orchestrator scheduler` and `orchestrator controllers`: one part against any API server.
+//! `orchestrator controllers`: the controllers against any API server.
 
 use std::path::Path;
 
@@ -8,7 +8,6 @@ use orchestrator::controllers::leader::{Elector, Timing};
 use orchestrator::controllers::{ControllerDeps, Manager, Resources, ServedResource};
 use orchestrator::core::{BoxError, Env, ObjectKey};
 use orchestrator::runtime::agent::host_name;
-use orchestrator::sched::SchedulerLoop;
 
 use super::termination;
 use crate::UsageError;
@@ -18,17 +17,6 @@ use crate::args::Remote;
 pub fn client(kubeconfig: &Path) -> Result<Client, BoxError> {
     let config = RemoteConfig::from_kubeconfig(kubeconfig).map_err(|e| UsageError(e.into()))?;
     Ok(Client::remote(config, Env::system()).map_err(|e| UsageError(e.into()))?)
-}
-
-pub async fn scheduler(remote: Remote) -> Result<(), BoxError> {
-    let client = client(&remote.kubeconfig)?.with_agent("kube-scheduler");
-    let informers = Informers::new(client);
-    let running = SchedulerLoop::new(informers.clone()).with_default().start();
-    informers.synced().await;
-    println!("ready scheduler");
-    termination().await;
-    drop(running);
-    Ok(())
 }
 
 pub async fn controllers(remote: Remote) -> Result<(), BoxError> {

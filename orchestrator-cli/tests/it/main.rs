@@ -9,6 +9,7 @@ mod faults;
 mod kubectl;
 mod members;
 mod python;
+mod scheduling;
 mod server;
 mod store_durable;
 mod store_links;

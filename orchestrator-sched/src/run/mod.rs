@@ -23,6 +23,7 @@ use orchestrator_core::scheduler::Scheduler;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
+use crate::config::Configuration;
 use crate::engine::{Attempt, Backoff, Engine, Outcome};
 use crate::framework::Framework;
 use crate::plugins::{self, DefaultBinder};
@@ -80,6 +81,14 @@ impl SchedulerLoop {
     pub fn with_default(self) -> Self {
         let default = plugins::defaults("default-scheduler").build();
         self.with_framework(default.expect("the default plugins have distinct names"))
+    }
+
+    /// Adds the schedulers of a configuration, and takes over how long pods wait.
+    pub fn configured(mut self, configuration: Configuration) -> Self {
+        for framework in configuration.profiles {
+            self.profiles.push((Arc::clone(&framework) as _, framework));
+        }
+        self.backoff(configuration.backoff)
     }
 
     /// Adds a scheduler made of plugins; its own plugins reserve and bind.

@@ -1,4 +1,5 @@
-//! `orchestrator bench store`: what the engines do on this machine, beside a real etcd.
+//! `orchestrator bench`: [`trace`] is about placement; the rest is `bench store`, what the engines
+//! do on this machine, beside a real etcd.
 //!
 //! ```text
 //!  in_process ── a store in this process, on one thread ──▶ figures
@@ -16,6 +17,7 @@ mod load;
 mod over_grpc;
 mod plot;
 mod server;
+mod trace;
 
 use std::path::Path;
 use std::time::Duration;
@@ -40,7 +42,10 @@ pub struct Plan<'a> {
 }
 
 pub async fn run(bench: Bench) -> Result<(), BoxError> {
-    let Bench::Store(bench) = bench;
+    let bench = match bench {
+        Bench::Store(bench) => bench,
+        Bench::Trace(bench) => return trace::run(&bench),
+    };
     if bench.dir.exists() {
         let why = format!("{} is there already; name a new folder by --dir", bench.dir.display());
         return Err(UsageError(why.into()).into());

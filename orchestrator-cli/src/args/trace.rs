@@ -1,0 +1,50 @@
+//! `orchestrator bench trace`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Args, Debug)]
+pub struct BenchTrace {
+    /// A folder with the openb lists, a DLRM-2025 file, or a file of one's own; without it, a
+    /// workload of openb's shape is generated.
+    #[arg(long, value_name = "PATH")]
+    pub trace: Option<PathBuf>,
+
+    /// Which policies: a list of names, or `all`.
+    #[arg(long, value_delimiter = ',', default_value = "all", value_name = "P,Q")]
+    pub policy: Vec<String>,
+
+    /// Which lists of an openb folder: names, or `all`.
+    #[arg(long, value_delimiter = ',', default_value = "default", value_name = "W,X")]
+    pub workload: Vec<String>,
+
+    /// Which seeds: numbers and ranges with both ends, as in `42..51` or `1,7`.
+    #[arg(long, value_delimiter = ',', default_value = "42..51", value_name = "SEEDS")]
+    pub seeds: Vec<String>,
+
+    /// At which demands the unused GPU is told, in percent of what there is.
+    #[arg(long, value_delimiter = ',', default_value = "100,130", value_name = "PERCENT")]
+    pub demand: Vec<u32>,
+
+    /// Replay arrivals and departures instead of letting tasks come until the fleet is full.
+    #[arg(long)]
+    pub timeline: bool,
+
+    /// On how many threads; as many as there are cores unless said. The results are the same.
+    #[arg(long)]
+    pub threads: Option<NonZeroUsize>,
+
+    /// Write every run into this CSV file.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+
+    /// Write the table into this Markdown file too.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+
+    /// Draw the averages into this SVG file.
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
+}

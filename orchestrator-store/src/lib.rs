@@ -17,6 +17,9 @@ pub mod etcd;
 pub mod face;
 #[cfg(feature = "durable")]
 pub mod durable;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hub;
 pub mod image;
 pub mod memory;

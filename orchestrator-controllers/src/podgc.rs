@@ -123,8 +123,8 @@ fn finished(pod: &Object) -> Vec<String> {
 /// A pod, and with it the number of ended pods where it has just ended.
 fn concerned(change: &Change) -> Vec<ObjectKey> {
     let ended = |item: &Option<Item>| {
-        let tree = item.as_ref().and_then(|item| item.tree().ok());
-        tree.is_some_and(|tree| !finished(tree).is_empty())
+        let tree = item.as_ref().and_then(|item| item.lean().ok());
+        tree.is_some_and(|tree| !finished(&tree).is_empty())
     };
     let own = change.new.as_ref().map(Item::key);
     let all = (ended(&change.new) && !ended(&change.old)).then(|| ObjectKey::cluster(ENDED));

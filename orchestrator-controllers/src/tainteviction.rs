@@ -90,7 +90,7 @@ fn stay(taints: &[Taint], tolerations: &[Toleration]) -> Stay {
 /// The pods of a node whose taints have changed.
 fn pods_of(pods: &Informer<Pod>, change: &Change) -> Vec<ObjectKey> {
     let taints = |item: &Option<Item>| {
-        let tree = item.as_ref()?.tree().ok()?;
+        let tree = item.as_ref()?.lean().ok()?;
         tree.at(&["spec", "taints"]).cloned().filter(|taints| *taints != Json::Null)
     };
     let Some(node) = change.new.as_ref().filter(|_| taints(&change.old) != taints(&change.new))
@@ -104,7 +104,7 @@ fn pods_of(pods: &Informer<Pod>, change: &Change) -> Vec<ObjectKey> {
 /// A pod that has just been bound.
 fn bound(change: &Change) -> Vec<ObjectKey> {
     let names = |item: &Option<Item>| {
-        let tree = item.as_ref()?.tree().ok()?;
+        let tree = item.as_ref()?.lean().ok()?;
         Some((
             tree.text_at(&["spec", "nodeName"]).to_owned(),
             tree.at(&["spec", "tolerations"]).cloned(),

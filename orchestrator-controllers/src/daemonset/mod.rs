@@ -107,7 +107,7 @@ impl DaemonSetController {
 /// All DaemonSets, where a node came, went, or changed in what decides about daemons.
 fn placed(sets: &Informer<DaemonSet>, change: &Change) -> Vec<ObjectKey> {
     let decisive = |item: &Option<Item>| -> Option<(Option<Json>, Option<Json>)> {
-        let tree = item.as_ref()?.tree().ok()?;
+        let tree = item.as_ref()?.lean().ok()?;
         let at = |path: &[&str]| tree.at(path).cloned();
         Some((at(&["metadata", "labels"]), at(&["spec", "taints"])))
     };

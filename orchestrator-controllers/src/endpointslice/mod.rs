@@ -72,7 +72,7 @@ impl Slices {
     /// The service of a slice of this keeper.
     pub(crate) fn service_of(&self, change: &Change) -> Vec<ObjectKey> {
         let key = || {
-            let tree = change.item()?.tree().ok()?;
+            let tree = change.item()?.lean().ok()?;
             let ours = tree.label(MANAGED_BY) == Some(self.manager);
             let service = tree.label(SERVICE_LABEL).filter(|_| ours)?;
             Some(ObjectKey::new(tree.namespace(), service))

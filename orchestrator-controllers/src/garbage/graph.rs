@@ -75,7 +75,7 @@ impl Graph {
         let group_resource = GroupResource::new(group.to_owned(), plural.to_owned());
         let vertex = self.resources.get(&group_resource)?;
         let item = vertex.cache.get(&ObjectKey::new(&*key.namespace, name))?;
-        let node = Node::of(item.tree().ok()?);
+        let node = Node::of(&*item.lean().ok()?);
         Some(Found { resource: vertex.resource.clone(), item, node })
     }
 
@@ -84,7 +84,7 @@ impl Graph {
         let of = |vertex: &Vertex| {
             let items = vertex.cache.by_index(INDEX_OWNERS, uid);
             let found = items.into_iter().filter_map(|item| {
-                let node = Node::of(item.tree().ok()?);
+                let node = Node::of(&*item.lean().ok()?);
                 Some(Found { resource: vertex.resource.clone(), item, node })
             });
             found.collect::<Vec<_>>()
@@ -97,7 +97,7 @@ impl Graph {
         let vertex = self.kind(owner)?;
         let namespace = if vertex.resource.namespaced { namespace } else { "" };
         let item = vertex.cache.get(&ObjectKey::new(namespace, &*owner.name))?;
-        let node = Node::of(item.tree().ok()?);
+        let node = Node::of(&*item.lean().ok()?);
         (node.uid == owner.uid).then_some(node)
     }
 
@@ -109,7 +109,7 @@ impl Graph {
 
     /// The keys that a change of an object of `resource` concerns.
     pub(super) fn concerned(&self, resource: &GroupResource, change: &Change) -> Vec<ObjectKey> {
-        let node = |item: &Option<Item>| item.as_ref()?.tree().ok().map(|tree| Node::of(tree));
+        let node = |item: &Option<Item>| item.as_ref()?.lean().ok().map(|tree| Node::of(&tree));
         let (old, new) = (node(&change.old), node(&change.new));
         if old == new {
             return Vec::new();

@@ -2,7 +2,9 @@
 //!
 //! A read is repeated elsewhere until its time is over. A write is repeated only where it certainly
 //! did not happen: no connection was made, or the answer was that it is somebody else's to do. A
-//! write that was sent and not answered is [`CallError::Unknown`].
+//! write that was sent and not answered is [`CallError::Unknown`]. As a member that hangs, or has
+//! not found its leader after a restart, takes connections like any other, one that failed is asked
+//! how it is before anything else is sent to it.
 
 use std::future::Future;
 use std::time::Duration;
@@ -26,6 +28,9 @@ const HAS_LEADER: (&str, &str) = ("hasleader", "true");
 
 /// The longest message of a watch: etcd cuts its own at some 2 MiB where it may.
 const MAX_WATCH_BYTES: usize = 64 << 20;
+
+/// How long a member may take to say how it is, or to begin a stream: it asks nobody for that.
+const PROBE: Duration = Duration::from_secs(2);
 
 /// What speaks to etcd.
 #[derive(Debug)]
@@ -93,12 +98,24 @@ impl Client {
         }
     }
 
-    /// How the member at `endpoint` is.
+    /// How the member at `endpoint` is; one that knows no leader is as good as gone.
     pub(super) async fn status_of(
         &self,
         endpoint: &Endpoint,
+        deadline: Instant,
     ) -> Result<wire::StatusResponse, CallError> {
-        self.once_at(endpoint, wire::StatusRequest {}).await
+        let (token, _) = self.token(deadline).await?;
+        let ends = deadline.min(self.env.instant() + PROBE);
+        match self.attempt(endpoint, wire::StatusRequest {}, token, ends).await {
+            Ok(status) if status.leader == 0 => {
+                Err(CallError::Unavailable("the member knows no leader".into()))
+            }
+            Ok(status) => Ok(status),
+            Err(Failure::Refused(refusal)) => Err(CallError::Refused(refusal)),
+            Err(Failure::Unsent(status) | Failure::Lost(status)) => {
+                Err(CallError::Unavailable(status.into()))
+            }
+        }
     }
 
     async fn call<Q: Rpc>(&self, request: Q, kind: Kind) -> Result<Q::Answer, CallError> {
@@ -112,6 +129,13 @@ impl Client {
             let Some(endpoint) = self.endpoints.choose(deadline).await else {
                 return Err(CallError::Unavailable(last.unwrap_or_else(|| TimedOut.into())));
             };
+            if endpoint.is_doubtful()
+                && let Err(error) = self.status_of(endpoint, deadline).await
+            {
+                last = Some(error.text().into());
+                self.endpoints.failed(endpoint);
+                continue;
+            }
             let ends = self.turn_ends(kind, deadline);
             let failure = match self.attempt(endpoint, request.clone(), token, ends).await {
                 Ok(answer) => {
@@ -187,7 +211,8 @@ impl Client {
         }
         let mut client =
             WatchClient::new(endpoint.streams.clone()).max_decoding_message_size(MAX_WATCH_BYTES);
-        match self.until(deadline, client.watch(request)).await {
+        let ends = deadline.min(self.env.instant() + PROBE);
+        match self.until(ends, client.watch(request)).await {
             Some(Ok(answer)) => Ok(answer.into_inner()),
             Some(Err(status)) => Err(CallError::Unavailable(status.into())),
             None => Err(CallError::timed_out()),

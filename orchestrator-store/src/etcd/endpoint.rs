@@ -97,6 +97,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether it failed and has not answered since.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.health.lock().failures > 0
+    }
+
     fn paused_until(&self) -> Option<Instant> {
         self.health.lock().pause
     }

@@ -61,7 +61,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
 async fn serve(shared: &Shared, endpoint: &Endpoint) -> Ended {
     let client = &shared.client;
     let opened = client.env.instant();
-    let version = match client.status_of(endpoint).await {
+    let version = match client.status_of(endpoint, client.deadline()).await {
         Ok(status) => status.version,
         Err(error) => return Ended::Failed(error.text()),
     };

@@ -217,12 +217,13 @@ impl Network {
     }
 
     async fn call(&self, from: usize, to: usize, call: Call) -> Result<Bytes, CallError> {
-        if self.inner.state.lock().doubles(from, to) {
+        let doubled = self.inner.state.lock().doubles(from, to);
+        if doubled {
             self.double(from, to, call.clone());
         }
         if !self.carry(from, to).await {
             // Some systems tell at once that nobody is there, others let one wait.
-            let told = self.inner.state.lock().random.bool();
+            let told = self.inner.state.lock().random.bool() && !doubled;
             if told {
                 return Err(CallError::Unreached("no way there".into()));
             }

@@ -21,6 +21,12 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// The same in other runs.
+    #[must_use]
+    pub fn with_profile(self, profile: Profile) -> Self {
+        Self { profile, ..self }
+    }
+
     /// The plan of a seed.
     pub fn plan(&self, seed: u64) -> Plan {
         self.profile.plan(seed)

@@ -46,9 +46,9 @@ impl Profile {
     /// Runs of several members.
     pub const fn several() -> Self {
         Self {
-            places: &[3, 3, 3, 5],
+            places: &[3, 3, 3, 3, 3, 3, 3, 5],
             clients: 6,
-            lasting: Duration::from_secs(6),
+            lasting: Duration::from_secs(8),
             pause: Duration::from_millis(150),
             faults: 6,
             rot: false,

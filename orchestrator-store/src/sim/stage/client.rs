@@ -24,15 +24,19 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a client waits for a member that is down before it takes the next step.
 const DOWN_PATIENCE: Duration = Duration::from_millis(300);
 
-/// Does `steps`.
-pub(super) async fn run(stage: Arc<Stage>, number: usize, steps: Vec<Step>) {
+/// Does `steps`, as far as it comes until `end`.
+pub(super) async fn run(stage: Arc<Stage>, number: usize, steps: Vec<Step>, end: Duration) {
     let mut client = Client::new(stage, number);
     for step in steps {
         client.stage.env.sleep(step.pause).await;
+        if client.stage.at() >= end {
+            return;
+        }
         client.step(&step).await;
     }
-    // Watches go on for the time that they were given.
-    client.finish().await;
+    // Its watches end with it.
+    let left = end.saturating_sub(client.stage.at());
+    client.stage.env.sleep(left).await;
 }
 
 /// What a client knows.
@@ -44,8 +48,6 @@ pub(super) struct Client {
     newest: Revision,
     lease: LeaseId,
     watches: Tasks,
-    /// When the last of its watches ends.
-    watching_until: Duration,
 }
 
 impl Client {
@@ -57,13 +59,7 @@ impl Client {
             newest: Revision::ZERO,
             lease: 0,
             watches: Tasks::new(),
-            watching_until: Duration::ZERO,
         }
-    }
-
-    async fn finish(self) {
-        let left = self.watching_until.saturating_sub(self.stage.at());
-        self.stage.env.sleep(left).await;
     }
 
     async fn step(&mut self, step: &Step) {
@@ -73,7 +69,6 @@ impl Client {
             let from = if *back == 0 { Revision::ZERO } else { self.back(*back) };
             let request = WatchRequest { progress: *progress, ..WatchRequest::new(keys, from) };
             let watch = watch(Arc::clone(&self.stage), step.place, life, request, *lasting);
-            self.watching_until = self.watching_until.max(self.stage.at() + *lasting);
             self.watches.push(self.stage.env.spawn("watcher", watch));
             return;
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use orchestrator_core::env::Tasks;
 
-use super::Stage;
-use crate::operator::{AlarmOp, MemberChange, MemberId};
+use super::{Stage, finale};
+use crate::operator::{MemberChange, MemberId};
 use crate::sim::disk::DiskFault;
 use crate::sim::plan::Fault;
 
@@ -99,12 +99,16 @@ async fn disk(stage: &Stage, place: usize, fault: DiskFault, down: Duration) {
 
 async fn full(stage: &Stage, place: usize, room: u64, lasting: Duration) {
     let member = &stage.members[place];
+    let failures = member.disk.failures();
     member.disk.plan(DiskFault::Room(Some(member.disk.used() + room)));
     stage.env.sleep(lasting).await;
     member.disk.plan(DiskFault::Room(None));
-    let Some(life) = member.life() else { return };
-    for alarm in life.store.alarm(AlarmOp::List).await.unwrap_or_default() {
-        let _ = life.store.alarm(AlarmOp::Clear(alarm)).await;
+    if stage.engine.is_cluster() && member.disk.failures() > failures {
+        // A member whose log could not be written has stopped, and is started again.
+        member.kill(POISONED);
+    }
+    if let Some(life) = member.life() {
+        finale::clear_alarms(&life).await;
     }
 }
 

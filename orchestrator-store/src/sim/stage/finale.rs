@@ -7,7 +7,7 @@ use orchestrator_core::store::{KeyRange, Op, Put, Range, Revision, Txn};
 
 use super::Stage;
 use super::client::{Client, unique};
-use super::member::Member;
+use super::member::{Life, Member};
 use crate::operator::AlarmOp;
 use crate::sim::disk::DiskFault;
 use crate::sim::history::{Answer, Request};
@@ -48,12 +48,12 @@ async fn heal(stage: &Arc<Stage>) {
         member.calm();
     }
     stage.env.sleep(AGAIN).await;
-    for member in &stage.members {
-        let Some(life) = member.life() else { continue };
-        let Ok(alarms) = life.store.alarm(AlarmOp::List).await else { continue };
-        for alarm in alarms {
-            let _ = life.store.alarm(AlarmOp::Clear(alarm)).await;
-        }
+}
+
+/// Clears all alarms, as an operator does once there is room.
+pub(super) async fn clear_alarms(life: &Life) {
+    for alarm in life.store.alarm(AlarmOp::List).await.unwrap_or_default() {
+        let _ = life.store.alarm(AlarmOp::Clear(alarm)).await;
     }
 }
 
@@ -68,9 +68,16 @@ async fn succeed(
 ) -> u32 {
     let deadline = stage.at() + PATIENCE;
     for attempt in first.. {
-        if let Some(life) = member.life()
-            && client.call(member.place, &life, request(attempt)).await
-        {
+        if let Some(life) = member.life() {
+            if client.call(member.place, &life, request(attempt)).await {
+                return attempt + 1;
+            }
+            if attempt == first {
+                clear_alarms(&life).await;
+            }
+        }
+        // It may find out only now that its disk is not what it was.
+        if !member.is_expected() {
             return attempt + 1;
         }
         if stage.at() > deadline {

@@ -186,7 +186,7 @@ impl Stage {
             member.found();
         }
         let clients = plan.clients.iter().enumerate().map(|(number, steps)| {
-            let client = client::run(Arc::clone(self), number, steps.clone());
+            let client = client::run(Arc::clone(self), number, steps.clone(), plan.lasting);
             self.env.spawn("client", client)
         });
         let clients: Vec<_> = clients.collect();

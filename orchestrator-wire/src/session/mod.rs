@@ -16,10 +16,18 @@
 mod channels;
 pub mod client;
 mod outcome;
-pub(crate) mod spdy;
+mod spdy;
 mod upgrade;
 
 pub use upgrade::{Connection, Plan, Purpose, Sessions, Upgrade, bearer_subprotocol, ports};
+
+/// Reads bytes as what clients and servers of sessions send.
+#[cfg(feature = "fuzzing")]
+pub(crate) async fn read_all(bytes: &[u8]) {
+    spdy::read_all(bytes).await;
+    channels::read_all(bytes).await;
+    client::read_all(bytes).await;
+}
 
 /// Channels without a signal for the end of one.
 const V4: &str = "v4.channel.k8s.io";

@@ -113,6 +113,20 @@ impl Incoming {
     }
 }
 
+/// Reads bytes as what a client sends, until they end or are refused.
+#[cfg(feature = "fuzzing")]
+pub(in super::super) async fn read_all(bytes: &[u8]) {
+    let connection = tokio::io::join(bytes, tokio::io::sink());
+    let (_sink, mut messages) = super::socket(connection).await.split();
+    let (resize, mut sizes) = mpsc::channel(1);
+    let stdin: Writer = Box::pin(tokio::io::sink());
+    let mut incoming = Incoming { stdin: Some(stdin), resize: Some(resize), v5: true };
+    while let Some(Ok(message)) = messages.next().await {
+        incoming.take(message).await;
+        let _ = sizes.try_recv();
+    }
+}
+
 /// Reads `{"Width": 80, "Height": 24}`.
 pub(in super::super) fn terminal_size(data: &[u8]) -> Option<TerminalSize> {
     let json: orchestrator_core::Json = serde_json::from_slice(data).ok()?;

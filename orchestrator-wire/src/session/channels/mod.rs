@@ -4,6 +4,8 @@ mod exec;
 mod forward;
 mod tunnel;
 
+#[cfg(feature = "fuzzing")]
+pub(super) use exec::read_all;
 pub(super) use exec::{exec, output, terminal_size};
 pub(super) use forward::forward;
 pub(super) use tunnel::tunnel;

@@ -165,6 +165,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inward<S> {
     }
 }
 
+/// Reads bytes as what a server sends, until they end or are refused.
+#[cfg(feature = "fuzzing")]
+pub(crate) async fn read_all(bytes: &[u8]) {
+    let connection = tokio::io::join(bytes, tokio::io::sink());
+    let (_sink, messages) = channels::socket_as(Role::Client, connection).await.split();
+    let sink = || Some(Box::pin(tokio::io::sink()) as Writer);
+    let _ = Inward { messages, stdout: sink(), stderr: sink() }.run().await;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -82,3 +82,30 @@ impl Handshake {
         version.copied().ok_or_else(|| refused("the server speaks none of the protocols"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(code: u16, accept: &str, protocol: &str) -> Response<()> {
+        let answer = Response::builder().status(code).header(header::SEC_WEBSOCKET_ACCEPT, accept);
+        answer.header(header::SEC_WEBSOCKET_PROTOCOL, protocol).body(()).unwrap()
+    }
+
+    #[test]
+    fn only_an_answer_to_this_request_in_an_offered_protocol_is_taken() {
+        let handshake = Handshake::new(FORWARD, &Env::simulated(1));
+        let accept = derive_accept_key(handshake.key.as_bytes());
+        let take =
+            |code, accept: &str, protocol| handshake.accepted(&answer(code, accept, protocol));
+        assert_eq!(take(101, &accept, V5), Ok(Version::V5));
+        assert_eq!(take(101, &accept, V4), Ok(Version::V4));
+        for (code, accept, protocol) in
+            [(200, &*accept, V5), (101, "other", V5), (101, &*accept, ""), (101, &*accept, "v3")]
+        {
+            assert_eq!(take(code, accept, protocol).unwrap_err().code, 502);
+        }
+        assert_eq!(BASE64_STANDARD.decode(&handshake.key).unwrap().len(), 16);
+        assert_eq!(handshake.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().count(), 2);
+    }
+}

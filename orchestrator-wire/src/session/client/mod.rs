@@ -13,6 +13,8 @@ mod forward;
 mod handshake;
 
 pub use exec::exec;
+#[cfg(feature = "fuzzing")]
+pub(crate) use exec::read_all;
 pub use forward::forward;
 pub use handshake::{EXEC, FORWARD, Handshake, Version};
 

@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use k8s_openapi::api::core::v1::Node;
-use orchestrator::client::Informers;
 use orchestrator::cluster::NodeSpec;
 use orchestrator::core::BoxError;
 use orchestrator::core::resource::Network;
@@ -65,25 +63,4 @@ pub fn process_node(
         node = node.static_pods(directory);
     }
     Ok(node)
-}
-
-/// Waits until all caches hold a state, and as many nodes as there are wanted are ready.
-pub async fn ready(informers: &Informers, nodes: usize) {
-    informers.synced().await;
-    if nodes == 0 {
-        return;
-    }
-    let cache = informers.of::<Node>();
-    loop {
-        let seen = cache.revision();
-        if cache.list().iter().filter(|node| is_ready(node)).count() >= nodes {
-            return;
-        }
-        cache.reached(seen.next()).await;
-    }
-}
-
-fn is_ready(node: &Node) -> bool {
-    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_deref());
-    conditions.unwrap_or_default().iter().any(|c| c.type_ == "Ready" && c.status == "True")
 }

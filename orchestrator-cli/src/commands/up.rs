@@ -9,7 +9,7 @@ use orchestrator::core::resource::Network;
 use orchestrator::core::{BoxError, Object};
 use orchestrator::{Cluster, Part};
 
-use super::cluster::{Shape, builder, ready};
+use super::cluster::{Shape, builder};
 use super::termination;
 use crate::args::Up;
 use crate::progress::Bars;
@@ -62,7 +62,7 @@ fn read(up: &Up) -> Result<Vec<Manifest>, BoxError> {
 }
 
 async fn bring_up(cluster: &Cluster, up: &Up, manifests: &[Manifest]) -> Result<(), BoxError> {
-    ready(cluster.informers(), up.nodes.into()).await;
+    cluster.ready().await;
     let client = cluster.client().with_agent(MANAGER);
     let mut applied = Vec::new();
     for manifest in manifests {

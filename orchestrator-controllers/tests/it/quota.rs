@@ -51,13 +51,14 @@ async fn a_service_that_grows_is_charged() {
     let service = json!({"metadata": {"namespace": "default", "name": "s"}, "spec": {
         "ports": [{"name": "a", "port": 80}]}});
     plane.create::<Service>(service).await;
-    assert_eq!(used(&plane).await, "services=1 services.nodeports=0");
+    // The service of the API itself is in this namespace too.
+    assert_eq!(used(&plane).await, "services=2 services.nodeports=0");
     plane.patch::<Service>("default/s", json!({"spec": {"type": "NodePort"}})).await;
-    assert_eq!(used(&plane).await, "services=1 services.nodeports=1");
+    assert_eq!(used(&plane).await, "services=2 services.nodeports=1");
     let two = json!({"spec": {"ports": [{"name": "a", "port": 80}, {"name": "b", "port": 81}]}});
     let api = plane.client.api::<Service>();
     let refused = api.patch(&key("default/s"), Patch::Merge(two)).await.unwrap_err();
     assert!(refused.message.contains("requested: services.nodeports=1"), "{}", refused.message);
     plane.patch::<Service>("default/s", json!({"spec": {"type": "ClusterIP"}})).await;
-    assert_eq!(used(&plane).await, "services=1 services.nodeports=0");
+    assert_eq!(used(&plane).await, "services=2 services.nodeports=0");
 }

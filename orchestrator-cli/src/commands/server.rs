@@ -8,7 +8,7 @@ use orchestrator::cluster::ServeOptions;
 use orchestrator::core::BoxError;
 use orchestrator::core::resource::Network;
 
-use super::cluster::{Shape, builder, ready};
+use super::cluster::{Shape, builder};
 use super::etcd::Face;
 use super::termination;
 use crate::UsageError;
@@ -21,18 +21,23 @@ pub async fn run(server: Server) -> Result<(), BoxError> {
         return Err(UsageError(why.into()).into());
     }
     let parts: BTreeSet<Part> = server.parts.iter().filter_map(part).collect();
-    let nodes = if parts.contains(&Part::Nodes) { server.nodes.into() } else { 0 };
+    let local = parts.contains(&Part::Nodes);
     let shape = Shape {
         parts,
         runtime: server.runtime,
         nodes: server.nodes,
-        network: network(server.service_cidr, server.pod_cidr, nodes > 0),
+        network: network(server.service_cidr, server.pod_cidr, local),
         data_dir: &server.listen.data_dir,
         engine: server.engine,
         static_pods: server.static_pods,
     };
     let mut end = std::pin::pin!(termination());
-    let cluster = builder(shape)?.start().await?;
+    // A member of several waits here until there are enough of them.
+    let cluster = tokio::select! {
+        biased;
+        () = &mut end => return Ok(()),
+        started = builder(shape)?.start() => started?,
+    };
     let serving = cluster.serve(ServeOptions { bind: server.listen.bind }).await?;
     let face = match (server.etcd_listen, cluster.operator()) {
         (Some(listen), Some(store)) => {
@@ -43,7 +48,7 @@ pub async fn run(server: Server) -> Result<(), BoxError> {
     tokio::select! {
         biased;
         () = &mut end => {}
-        () = ready(cluster.informers(), nodes) => {
+        () = cluster.ready() => {
             println!("ready {}", serving.url());
             end.await;
         }

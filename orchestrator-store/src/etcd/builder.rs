@@ -212,8 +212,10 @@ impl Builder {
         let refused = || ConfigError::Endpoint { endpoint: uri.to_owned() };
         // etcd's own tools take an address without a scheme.
         let full = if uri.contains("://") { uri.to_owned() } else { format!("http://{uri}") };
+        // The transport would take the path of a socket as well, which no certificate is for.
+        let scheme = full.split_once("://").map(|(scheme, _)| scheme.to_owned());
         let mut dial = Dial::from_shared(full).map_err(|_| refused())?;
-        match (dial.uri().scheme_str(), &self.tls) {
+        match (scheme.as_deref(), &self.tls) {
             (Some("http"), _) => {}
             (Some("https"), Some(tls)) => {
                 let config = tls.config().timeout(self.connect_time);

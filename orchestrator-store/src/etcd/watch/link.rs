@@ -77,10 +77,7 @@ async fn serve(shared: &Shared, endpoint: &Endpoint) -> Ended {
     let (requests, receiver) = mpsc::channel(REQUESTS);
     requests.try_send(first).expect("the channel is empty and its receiver is here");
     match client.open_watch(endpoint, receiver).await {
-        Ok(stream) => {
-            endpoint.works();
-            line.run(shared, requests, stream).await
-        }
+        Ok(stream) => line.run(shared, endpoint, requests, stream).await,
         Err(error) => Ended::Failed(error.text()),
     }
 }
@@ -99,6 +96,7 @@ impl Line {
     async fn run(
         mut self,
         shared: &Shared,
+        endpoint: &Endpoint,
         requests: mpsc::Sender<wire::WatchRequest>,
         mut stream: Streaming<wire::WatchResponse>,
     ) -> Ended {
@@ -120,7 +118,12 @@ impl Line {
                 message = stream.message() => match message {
                     Ok(Some(message)) => {
                         let now = env.instant();
-                        let fresh = !shared.client.has_login() || now < self.opened + FRESH;
+                        let young = now < self.opened + FRESH;
+                        // Not before: where each stream soon ends, they come ever more slowly.
+                        if !young {
+                            endpoint.works();
+                        }
+                        let fresh = young || !shared.client.has_login();
                         let take = |board: &mut Board, wakers: &mut Vec<_>| {
                             board.message(message, fresh, now, wakers)
                         };

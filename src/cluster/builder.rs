@@ -117,10 +117,25 @@ impl Builder {
 
     /// Keeps objects in files below `folder`, made where there are none: they survive the process.
     #[cfg(feature = "durable")]
-    pub fn durable(self, folder: impl Into<std::path::PathBuf>) -> Self {
+    pub fn durable(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
+        self.engine = Engine::Durable(folder.into());
+        self
+    }
+
+    /// Keeps objects on several members that agree, of which this is one: its files are below
+    /// `folder`, and it speaks to the others by `transport`. [`start`](Self::start) waits until
+    /// there is a leader.
+    #[cfg(feature = "raft")]
+    pub fn raft(
+        self,
+        member: orchestrator_store::raft::Builder,
+        folder: impl Into<std::path::PathBuf>,
+        transport: Arc<dyn orchestrator_store::raft::network::Transport>,
+    ) -> Self {
         let folder = folder.into();
         self.open_store(async move |env| {
-            let store = orchestrator_store::DurableStore::builder().open_path(folder, env).await?;
+            let store = member.start_path(folder, transport, env).await?;
+            store.led().await;
             Ok(Arc::new(store) as Arc<dyn Operator>)
         })
     }

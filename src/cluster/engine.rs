@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orchestrator_core::{BoxError, Env, Store};
-use orchestrator_store::{MemoryStore, Operator, compactor};
+use orchestrator_store::{MemoryStore, Operator, compactor, copy};
 
 use super::StartError;
 
@@ -26,6 +26,9 @@ pub(super) enum Engine {
     Shared(Arc<MemoryStore>),
     /// In this store.
     Given(Arc<dyn Store>),
+    /// In the files of this folder.
+    #[cfg(feature = "durable")]
+    Durable(std::path::PathBuf),
     /// In the store that this opens.
     Opened(Open),
 }
@@ -39,6 +42,24 @@ pub(super) struct Opened {
     pub(super) operator: Option<Arc<dyn Operator>>,
     /// How often it wants to be told to forget.
     pub(super) compaction: Option<Duration>,
+    /// Lets go of files at the end.
+    pub(super) closing: Closing,
+}
+
+/// What a cluster that is shut down has to close: a store whose files the next one may want.
+#[derive(Debug, Default)]
+pub(super) struct Closing {
+    #[cfg(feature = "durable")]
+    durable: Option<Arc<orchestrator_store::DurableStore>>,
+}
+
+impl Closing {
+    pub(super) async fn close(self) {
+        #[cfg(feature = "durable")]
+        if let Some(store) = self.durable {
+            store.close().await;
+        }
+    }
 }
 
 impl Engine {
@@ -55,20 +76,48 @@ impl Engine {
         match self {
             Self::Memory => Ok(Opened::memory(Arc::new(MemoryStore::new(env.clone())))),
             Self::Shared(memory) => Ok(Opened::memory(memory)),
-            Self::Given(store) => {
-                Ok(Opened { store, memory: None, operator: None, compaction: None })
+            Self::Given(store) => Ok(Opened {
+                store,
+                memory: None,
+                operator: None,
+                compaction: None,
+                closing: Closing::default(),
+            }),
+            #[cfg(feature = "durable")]
+            Self::Durable(folder) => {
+                let builder = orchestrator_store::DurableStore::builder();
+                let store = builder.open_path(folder, env.clone()).await;
+                let store = Arc::new(store.map_err(|why| StartError::Store(why.into()))?);
+                let closing = Closing { durable: Some(Arc::clone(&store)) };
+                Ok(Opened { closing, ..Opened::by_us(store).await? })
             }
             Self::Opened(open) => {
-                let operator = open(env.clone()).await.map_err(StartError::Store)?;
-                let store = Arc::clone(&operator) as _;
-                let compaction = Some(compactor::INTERVAL);
-                Ok(Opened { store, memory: None, operator: Some(operator), compaction })
+                Opened::by_us(open(env.clone()).await.map_err(StartError::Store)?).await
             }
         }
     }
 }
 
 impl Opened {
+    /// A store that the cluster has opened, and looks after. One that a copy was broken off in the
+    /// middle of is nothing to build on.
+    async fn by_us(operator: Arc<dyn Operator>) -> Result<Self, StartError> {
+        let unfinished = copy::unfinished(&*operator).await;
+        match unfinished.map_err(|why| StartError::Store(why.into()))? {
+            None => Ok(Self {
+                store: Arc::clone(&operator) as _,
+                memory: None,
+                operator: Some(operator),
+                compaction: Some(compactor::INTERVAL),
+                closing: Closing::default(),
+            }),
+            Some(what) => {
+                let why = format!("it is incomplete: {what} was never finished");
+                Err(StartError::Store(why.into()))
+            }
+        }
+    }
+
     /// A memory store bounds its history by itself.
     fn memory(memory: Arc<MemoryStore>) -> Self {
         Self {
@@ -76,6 +125,7 @@ impl Opened {
             operator: Some(Arc::clone(&memory) as _),
             memory: Some(memory),
             compaction: None,
+            closing: Closing::default(),
         }
     }
 }

@@ -43,6 +43,7 @@ pub struct Cluster {
     store: Arc<dyn Store>,
     memory: Option<Arc<MemoryStore>>,
     operator: Option<Arc<dyn Operator>>,
+    closing: engine::Closing,
     env: Env,
     network: Network,
     data_dir: Option<PathBuf>,
@@ -161,9 +162,12 @@ impl Cluster {
     }
 
     /// Ends everything in order: first the pods of nodes with real processes, each with its
-    /// grace, then the parts.
+    /// grace, then the parts, then the files of the store.
     pub async fn shutdown(mut self) {
         std::mem::take(&mut self.nodes).shutdown().await;
+        let closing = std::mem::take(&mut self.closing);
+        drop(self);
+        closing.close().await;
     }
 
     /// A builder of a cluster that begins with a copy of all objects of this one, at no cost and

@@ -73,6 +73,7 @@ pub(super) async fn start(mut builder: Builder) -> Result<Cluster, StartError> {
         store,
         memory: opened.memory,
         operator: opened.operator,
+        closing: opened.closing,
         env,
         network: builder.network,
     })

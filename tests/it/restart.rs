@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Service, ServiceAccount};
-use orchestrator::Cluster;
 use orchestrator::client::{Kind, KindExt, Selection};
-use orchestrator::core::store::{Key, KeyRange};
-use orchestrator::core::{Env, Revision, Store, StoreExt};
-use orchestrator::store::MemoryStore;
+use orchestrator::core::store::{Key, KeyRange, Put};
+use orchestrator::core::{Env, Revision, Store, StoreExt, Value};
+use orchestrator::store::{MemoryStore, Operator};
+use orchestrator::{Cluster, StartError};
 use serde_json::json;
 
 use crate::plane::{STARTED, deployment, running};
@@ -124,4 +124,34 @@ async fn a_plane_compacts_its_store_as_often_as_it_is_told() {
     cluster.advance(INTERVAL * 2).await;
     let second = store.status().await.unwrap().compacted;
     assert!(!first.is_zero() && second > first, "{first}, then {second}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_a_copy_was_broken_off_in_is_refused() {
+    let env = Env::simulated(8);
+    let store = Arc::new(MemoryStore::new(env.clone()));
+    let mark = Put::new(orchestrator::store::copy::MARK, Value::from_bytes("a copy"));
+    store.put_at(mark, Revision::ZERO).await.unwrap();
+    let open = async move |_| Ok(store as Arc<dyn Operator>);
+    match Cluster::builder().env(env).open_store(open).start().await {
+        Err(StartError::Store(why)) => assert!(why.to_string().contains("a copy was never")),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The engine that keeps its data in files is opened again on them by the next plane.
+#[tokio::test(flavor = "current_thread")]
+async fn a_plane_on_files_comes_back_from_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut known = None;
+    for _ in 0..3 {
+        let builder = Cluster::builder().simulated_nodes(1).durable(folder.path().join("store"));
+        let cluster = builder.start().await.expect("the files are free again");
+        if known.is_none() {
+            cluster.client().api().create(&deployment("web", 1)).await.unwrap();
+        }
+        let now = (uids::<Deployment>(&cluster).await, uids::<Namespace>(&cluster).await);
+        assert_eq!(*known.get_or_insert_with(|| now.clone()), now);
+        cluster.shutdown().await;
+    }
 }

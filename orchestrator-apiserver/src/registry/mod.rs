@@ -53,7 +53,7 @@ pub struct Resource {
 impl Registry {
     /// A table of `defs`, where a later definition of a resource replaces an earlier one.
     pub fn new(defs: impl IntoIterator<Item = ResourceDef>) -> Self {
-        Self::of(Table::default(), defs)
+        Self::of(Arc::default(), defs)
     }
 
     /// The built-in kinds and `more`.
@@ -61,17 +61,18 @@ impl Registry {
     /// The definitions of the built-in kinds are the same in every server of the process; there
     /// may be thousands of servers, so they share them.
     pub fn builtin(more: impl IntoIterator<Item = ResourceDef>) -> Self {
-        static BUILTIN: LazyLock<Table> = LazyLock::new(|| {
+        static BUILTIN: LazyLock<Arc<Table>> = LazyLock::new(|| {
             let mut table = Table::default();
             orchestrator_kinds::builtin().into_iter().for_each(|def| table.put(def));
-            table
+            Arc::new(table)
         });
-        Self::of(Table::clone(&BUILTIN), more)
+        Self::of(Arc::clone(&BUILTIN), more)
     }
 
-    fn of(mut table: Table, defs: impl IntoIterator<Item = ResourceDef>) -> Self {
-        defs.into_iter().for_each(|def| table.put(def));
-        Self { table: Arc::new(ArcSwap::from_pointee(table)) }
+    /// `table` itself where nothing is added.
+    fn of(mut table: Arc<Table>, defs: impl IntoIterator<Item = ResourceDef>) -> Self {
+        defs.into_iter().for_each(|def| Arc::make_mut(&mut table).put(def));
+        Self { table: Arc::new(ArcSwap::new(table)) }
     }
 
     /// Adds or replaces a resource.

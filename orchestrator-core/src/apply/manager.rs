@@ -11,6 +11,9 @@ use crate::Json;
 use crate::object::{Map, Object};
 use crate::schema::{Definition, Schema};
 
+/// Room for the text of most sets, so that few outgrow it.
+const ROOM: usize = 2048;
+
 /// What the server writes itself: nobody owns these fields of the metadata.
 const UNOWNED_METADATA: [&str; 9] = [
     "f:name",
@@ -98,7 +101,7 @@ impl FieldManager<'_> {
             self.update(None, new, write);
             return None;
         }
-        let mut text = String::new();
+        let mut text = String::with_capacity(ROOM);
         let owned = create::whole(self.place(), new.as_map(), is_unowned, resets, &mut text);
         owned.then(|| Entry::text(write, &text))
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use orchestrator_core::store::{
@@ -42,7 +43,12 @@ impl Members {
             .collect();
         let mut members = Vec::new();
         for (transport, member) in transports.into_iter().zip(&initial) {
-            let builder = RaftStore::builder().name(&member.name).initial(initial.clone());
+            let builder = RaftStore::builder()
+                .name(&member.name)
+                .initial(initial.clone())
+                // Real disks on a machine that has other things to do.
+                .election_timeout(Duration::from_secs(1), Duration::from_secs(2))
+                .request_timeout(Duration::from_secs(60));
             let folder = folder.path().join(&member.name);
             let transport = Arc::new(transport);
             let started = builder.segment_bytes(1 << 20).start_path(folder, transport, env.clone());

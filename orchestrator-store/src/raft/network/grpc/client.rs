@@ -7,7 +7,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tonic::transport::{Channel, Endpoint};
 
-use super::super::{Call, CallError};
+use super::super::{Call, CallError, Refused};
 use super::tls::PeerTls;
 use super::{MAX_MESSAGE_BYTES, envelope};
 use crate::proto::raft::peers_client::PeersClient;
@@ -40,7 +40,13 @@ impl Clients {
     pub(super) async fn call(&self, address: &str, call: Call) -> Result<Bytes, CallError> {
         let (number, mut client) = self.client(address).await?;
         match client.call(crate::proto::raft::Request::from(call)).await {
-            Ok(answer) => envelope::answered(answer.into_inner()).map_err(CallError::Refused),
+            Ok(answer) => envelope::answered(answer.into_inner()).map_err(|refused| {
+                if refused == Refused::Stopped {
+                    // Whoever listens there next does so on a new connection.
+                    self.give_up(address, number);
+                }
+                CallError::Refused(refused)
+            }),
             Err(status) => {
                 self.give_up(address, number);
                 Err(CallError::Lost(status.into()))

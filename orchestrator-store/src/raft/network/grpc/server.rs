@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use orchestrator_core::Env;
@@ -27,15 +27,19 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// How much may be on its way in a stream and in a connection.
 const WINDOW_BYTES: u32 = 8 << 20;
 
-/// Gives calls to an inbox.
-struct Ear(Arc<dyn Inbox>);
+/// Gives calls to an inbox, as long as there is one: connections end later than their ear.
+struct Ear(Weak<dyn Inbox>);
+
+/// What keeps an ear open.
+type Held = (Arc<dyn Inbox>, oneshot::Sender<()>, Task<()>);
 
 #[tonic::async_trait]
 impl Peers for Ear {
     async fn call(&self, request: Request<pb::Request>) -> Result<Response<pb::Answer>, Status> {
-        let answer = match envelope::call(request.into_inner()) {
-            Some(call) => self.0.answer(call).await,
-            None => Err(Refused::Malformed),
+        let answer = match (self.0.upgrade(), envelope::call(request.into_inner())) {
+            (Some(inbox), Some(call)) => inbox.answer(call).await,
+            (None, _) => Err(Refused::Stopped),
+            (_, None) => Err(Refused::Malformed),
         };
         Ok(Response::new(envelope::answer(answer)))
     }
@@ -47,7 +51,7 @@ pub(super) fn serve(
     listener: TcpListener,
     tls: Option<&PeerTls>,
     inbox: Arc<dyn Inbox>,
-) -> io::Result<(oneshot::Sender<()>, Task<()>)> {
+) -> io::Result<Held> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let mut server = Server::builder()
         .max_concurrent_streams(MAX_OPEN_CALLS)
@@ -58,7 +62,7 @@ pub(super) fn serve(
     if let Some(tls) = tls {
         server = server.tls_config(tls.server()).map_err(io::Error::other)?;
     }
-    let service = PeersServer::new(Ear(inbox))
+    let service = PeersServer::new(Ear(Arc::downgrade(&inbox)))
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -72,5 +76,5 @@ pub(super) fn serve(
             tracing::error!(%error, "members are not listened to any more");
         }
     });
-    Ok((stop, task))
+    Ok((inbox, stop, task))
 }

@@ -48,20 +48,27 @@ enum Failure {
 fn read(file: &dyn DiskFile, mut give: impl FnMut((u64, Records)) -> bool) -> Result<(), Failure> {
     let mut blocks = Blocks::default();
     let mut offset = 0;
+    let mut size = READ_BYTES;
     loop {
-        let mut bytes = BytesMut::zeroed(READ_BYTES);
+        let mut bytes = BytesMut::zeroed(size);
         let read = file.read_at(offset, &mut bytes).map_err(Failure::Io)?;
-        blocks.push(&bytes[..read]);
-        offset += read as u64;
+        bytes.truncate(read);
+        blocks.push(bytes.freeze());
         while let Some((number, content)) = blocks.next().map_err(Failure::Image)? {
             let records = decode(number, content).map_err(Failure::Image)?;
             if !give((number, records)) {
                 return Ok(());
             }
         }
-        if read < READ_BYTES {
-            let incomplete = Failure::Image(ImageError::Incomplete);
-            return if blocks.has_rest() { Err(incomplete) } else { Ok(()) };
+        // A block that was cut is read again from its beginning, which copies less than joining.
+        let rest = blocks.give_up_rest();
+        offset += (read - rest) as u64;
+        match (rest, read < size) {
+            (0, true) => return Ok(()),
+            (_, true) => return Err(Failure::Image(ImageError::Incomplete)),
+            // It is longer than what is read at a time.
+            (rest, false) if rest == size => size *= 2,
+            (_, false) => size = READ_BYTES,
         }
     }
 }

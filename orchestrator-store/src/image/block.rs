@@ -53,14 +53,18 @@ fn checksum(number: u64, content: &[u8]) -> u32 {
 /// Finds the blocks in bytes that are cut anywhere.
 #[derive(Debug, Default)]
 pub(crate) struct Blocks {
-    /// What is not a whole block yet.
-    rest: BytesMut,
+    /// What no block was made of yet.
+    rest: Bytes,
     next: u64,
 }
 
 impl Blocks {
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.rest.extend_from_slice(bytes);
+    /// Adds bytes; copies none where the blocks before were whole.
+    pub(crate) fn push(&mut self, bytes: Bytes) {
+        self.rest = match self.rest.is_empty() {
+            true => bytes,
+            false => [&self.rest[..], &bytes].concat().into(),
+        };
     }
 
     /// The content of the next block, if it is there as a whole.
@@ -78,11 +82,16 @@ impl Blocks {
         }
         self.rest.advance(HEADER);
         self.next += 1;
-        Ok(Some((block, self.rest.split_to(length).freeze())))
+        Ok(Some((block, self.rest.split_to(length))))
     }
 
     /// Whether bytes are left that make no block.
     pub(crate) fn has_rest(&self) -> bool {
         !self.rest.is_empty()
+    }
+
+    /// Gives up what makes no block; returns how many bytes it was.
+    pub(crate) fn give_up_rest(&mut self) -> usize {
+        std::mem::take(&mut self.rest).len()
     }
 }

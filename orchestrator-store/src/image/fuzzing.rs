@@ -34,6 +34,6 @@ pub fn fuzz_records(data: &[u8]) {
         }
     }
     let mut blocks = Blocks::default();
-    blocks.push(data);
+    blocks.push(Bytes::copy_from_slice(data));
     while let Ok(Some(_)) = blocks.next() {}
 }

@@ -26,7 +26,7 @@ impl Importer {
     /// # Errors
     /// They are no image; what follows is of no use.
     pub fn push(&mut self, bytes: Bytes) -> Result<(), ImageError> {
-        self.blocks.push(&bytes);
+        self.blocks.push(bytes);
         while let Some((number, content)) = self.blocks.next()? {
             self.building.take(number, block::decode(number, content)?)?;
         }

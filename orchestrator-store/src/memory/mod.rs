@@ -23,7 +23,7 @@ use orchestrator_core::store::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::mvcc::{Limits, Mvcc, Snapshot};
+use crate::mvcc::{Limits, Mvcc, Snapshot, make_values};
 use crate::operator::Alarm;
 use crate::replica::{Replica, timer};
 
@@ -169,6 +169,8 @@ impl Store for MemoryStore {
         if self.options.keep_history.is_some() {
             self.ensure_timer();
         }
+        // Outside the lock: whoever applies the transaction needs the bytes.
+        make_values(&txn);
         self.replica.change(|mvcc| mvcc.txn(txn))
     }
 

@@ -76,8 +76,7 @@ fn shape(txn: &Txn, depth: usize, total: &mut usize) -> Result<(), StoreError> {
 
 fn put(put: &Put) -> Result<(), StoreError> {
     key(&put.key)?;
-    // A value that was never encoded is not encoded for this: it came from within the process.
-    match put.value.as_ref().map_or(0, |value| value.size_hint()) {
+    match put.value.as_ref().map_or(0, |value| value.bytes().len()) {
         bytes if bytes > MAX_VALUE_BYTES => {
             Err(StoreError::TooLarge { bytes, max: MAX_VALUE_BYTES })
         }

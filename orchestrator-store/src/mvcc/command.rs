@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use orchestrator_core::store::{LeaseInfo, LeaseOp, Op, Revision, StoreError, Txn, TxnResponse};
+use orchestrator_core::store::{
+    LeaseInfo, LeaseOp, Op, Put, Revision, StoreError, Txn, TxnResponse,
+};
 
 use super::{Mvcc, check};
 
@@ -55,6 +57,16 @@ impl Command {
             Self::Expire | Self::Compact(_) => false,
         }
     }
+}
+
+/// Makes the bytes of all values that `txn` may put.
+pub(crate) fn make_values(txn: &Txn) {
+    any_op(txn, &|op| {
+        if let Op::Put(Put { value: Some(value), .. }) = op {
+            value.bytes();
+        }
+        false
+    });
 }
 
 /// Whether `wanted` is true of a step of `txn`, or of a transaction in it.

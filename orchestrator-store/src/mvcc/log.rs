@@ -13,17 +13,10 @@ const EVENT_OVERHEAD_BYTES: u64 = 256;
 /// The events of one revision.
 pub(crate) type Commit = Arc<[Arc<Event>]>;
 
-/// A commit and the bytes it was counted for: values that are encoded later must not change it.
-#[derive(Clone, Debug)]
-struct Kept {
-    commit: Commit,
-    bytes: u64,
-}
-
 /// One commit per revision, without gaps; the persistent vector makes a copy a pointer.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
-    commits: Vector<Kept>,
+    commits: Vector<Commit>,
     /// The revision of the first commit, or of the next one where there is none.
     first: Revision,
     events: usize,
@@ -48,16 +41,15 @@ impl Log {
 
     /// Appends the next revision.
     pub(crate) fn push(&mut self, commit: Commit) {
-        let bytes = commit.iter().map(|event| event_bytes(event)).sum();
         self.events += commit.len();
-        self.bytes += bytes;
-        self.commits.push_back(Kept { commit, bytes });
+        self.bytes += commit_bytes(&commit);
+        self.commits.push_back(commit);
     }
 
     /// The events of `revision`, where it is kept.
     pub(crate) fn get(&self, revision: Revision) -> Option<&Commit> {
         let index = revision.get().checked_sub(self.first.get())?;
-        self.commits.get(usize::try_from(index).ok()?).map(|kept| &kept.commit)
+        self.commits.get(usize::try_from(index).ok()?)
     }
 
     /// Forgets all before `revision`.
@@ -77,22 +69,22 @@ impl Log {
     /// Forgets all after `revision`.
     pub(crate) fn truncate_after(&mut self, revision: Revision) {
         while self.first.get() + self.commits.len() as u64 > revision.get() + 1 {
-            let Some(kept) = self.commits.pop_back() else { break };
-            self.forget(&kept);
+            let Some(commit) = self.commits.pop_back() else { break };
+            self.forget(&commit);
         }
     }
 
     fn pop(&mut self) -> bool {
-        let Some(kept) = self.commits.pop_front() else { return false };
+        let Some(commit) = self.commits.pop_front() else { return false };
         self.first = self.first.next();
-        self.forget(&kept);
+        self.forget(&commit);
         true
     }
 
-    fn forget(&mut self, kept: &Kept) {
-        cool(&kept.commit);
-        self.events -= kept.commit.len();
-        self.bytes -= kept.bytes;
+    fn forget(&mut self, commit: &Commit) {
+        cool(commit);
+        self.events -= commit.len();
+        self.bytes -= commit_bytes(commit);
     }
 }
 
@@ -105,8 +97,9 @@ pub(super) fn cool(commit: &Commit) {
 }
 
 /// Only the new value counts: the one before is the new value of an older event, or of none.
-fn event_bytes(event: &Event) -> u64 {
-    EVENT_OVERHEAD_BYTES + event.kv.value.size_hint() as u64
+fn commit_bytes(commit: &Commit) -> u64 {
+    let bytes = |event: &Arc<Event>| EVENT_OVERHEAD_BYTES + event.kv.value.bytes().len() as u64;
+    commit.iter().map(bytes).sum()
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ pub use lease::Leases;
 pub use limits::Limits;
 pub use snapshot::Snapshot;
 
+pub(crate) use command::make_values;
 pub(crate) use reasons::REASONS;
 pub(crate) use restore::{Contradiction, Restore};
 pub(crate) use root::Root;

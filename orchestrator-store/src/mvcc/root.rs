@@ -13,9 +13,6 @@ pub(crate) struct Entry {
     pub(crate) mod_revision: Revision,
     pub(crate) version: u64,
     pub(crate) lease: LeaseId,
-    /// The bytes of key and value as counted when it was written; a value that is encoded later
-    /// must not change the sum.
-    pub(crate) bytes: u64,
 }
 
 impl Entry {
@@ -41,14 +38,13 @@ impl Entry {
             mod_revision: kv.mod_revision,
             version: kv.version,
             lease: kv.lease,
-            bytes: data_bytes(kv.key.as_bytes().len(), &kv.value),
         }
     }
 }
 
-/// The bytes that a value with its key counts for.
-pub(crate) fn data_bytes(key_bytes: usize, value: &Value) -> u64 {
-    (key_bytes + value.size_hint()) as u64
+/// The bytes that a value with its key counts for; makes the bytes of the value.
+pub(crate) fn data_bytes(key: &Key, value: &Value) -> u64 {
+    (key.as_bytes().len() + value.bytes().len()) as u64
 }
 
 /// All keys of one revision.
@@ -82,12 +78,13 @@ impl Root {
     ) -> (KeyValue, Option<KeyValue>) {
         if let Some((key, present)) = self.map.get_mut(key.as_bytes()) {
             let entry = make(Some(present));
-            self.bytes = self.bytes + entry.bytes - present.bytes;
+            self.bytes =
+                self.bytes + data_bytes(key, &entry.value) - data_bytes(key, &present.value);
             let kv = entry.to_kv(key);
             return (kv, Some(std::mem::replace(present, entry).into_kv(key)));
         }
         let entry = make(None);
-        self.bytes += entry.bytes;
+        self.bytes += data_bytes(&key, &entry.value);
         let kv = entry.to_kv(&key);
         self.map.insert(key, entry);
         (kv, None)
@@ -95,13 +92,13 @@ impl Root {
 
     /// Adds a key that follows all others.
     pub(super) fn append(&mut self, key: Key, entry: Entry) {
-        self.bytes += entry.bytes;
+        self.bytes += data_bytes(&key, &entry.value);
         self.map.insert(key, entry);
     }
 
     pub(crate) fn remove(&mut self, key: &[u8]) -> Option<(Key, Entry)> {
         let (key, old) = self.map.remove(key)?;
-        self.bytes -= old.bytes;
+        self.bytes -= data_bytes(&key, &old.value);
         Some((key, old))
     }
 

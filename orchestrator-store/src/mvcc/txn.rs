@@ -99,10 +99,7 @@ impl Mvcc {
             Some(lease) if lease != 0 && !self.leases.contains(lease) => {
                 Err(StoreError::LeaseNotFound(lease))
             }
-            _ => Ok(put
-                .value
-                .as_ref()
-                .map_or(0, |value| data_bytes(put.key.as_bytes().len(), value))),
+            _ => Ok(put.value.as_ref().map_or(0, |value| data_bytes(&put.key, value))),
         }
     }
 }
@@ -179,12 +176,10 @@ impl Applying<'_> {
     fn put(&mut self, put: Put) -> Option<KeyValue> {
         let revision = self.mvcc.revision.next();
         let Put { key, value, lease } = put;
-        let key_bytes = key.as_bytes().len();
         let (kv, prev) = self.mvcc.root.put(key, |present| {
             let value = value.or_else(|| present.map(|present| present.value.clone()));
             let value = value.expect("the check saw the key whose value is kept");
             Entry {
-                bytes: data_bytes(key_bytes, &value),
                 value,
                 create_revision: present.map_or(revision, |present| present.create_revision),
                 mod_revision: revision,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use orchestrator_core::store::{LeaseId, LeaseInfo, LeaseOp, MAX_LEASE_TTL, StoreError};
 use tonic::{Request, Status, Streaming};
 
@@ -46,13 +46,14 @@ pub(super) fn keep_alive(
     face: Arc<Face>,
     requests: Request<Streaming<LeaseKeepAliveRequest>>,
 ) -> BoxStream<'static, Result<LeaseKeepAliveResponse, Status>> {
-    let requests = requests.into_inner();
-    requests
-        .then(move |asked| {
-            let face = Arc::clone(&face);
-            async move { kept_alive(&face, asked?.id).await }
-        })
-        .boxed()
+    let state = (face, requests.into_inner());
+    // Ends at the first error: a body that was cut off would tell the same one for ever.
+    stream::try_unfold(state, |(face, mut requests)| async move {
+        let Some(asked) = requests.next().await else { return Ok(None) };
+        let answer = kept_alive(&face, asked?.id).await?;
+        Ok(Some((answer, (face, requests))))
+    })
+    .boxed()
 }
 
 /// A lease that is not there has no time left; that is no error.

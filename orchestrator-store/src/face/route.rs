@@ -12,6 +12,7 @@ use tonic::codegen::Service;
 
 use super::grpc::{RequestBody, server_streaming, streaming, unary};
 use super::{Face, auth, cluster, kv, lease, maintenance, watch};
+use crate::operator::{AlarmKind, AlarmOp};
 
 /// The services of a face as a tower service; cheap to clone.
 ///
@@ -88,11 +89,14 @@ fn unknown() -> http::Response<Body> {
 async fn plain(face: &Face, method: &Method, path: &str) -> http::Response<Body> {
     match (method, path) {
         (&Method::GET, "/health") => {
-            let (code, health) = match face.store.status().await {
-                Ok(_) => (StatusCode::OK, r#"{"health":"true","reason":""}"#),
-                Err(_) => (StatusCode::SERVICE_UNAVAILABLE, r#"{"health":"false"}"#),
+            let (code, health) = match health(face).await {
+                Ok(()) => (StatusCode::OK, r#"{"health":"true","reason":""}"#.to_owned()),
+                Err(reason) => {
+                    let told = format!(r#"{{"health":"false","reason":"{reason}"}}"#);
+                    (StatusCode::SERVICE_UNAVAILABLE, told)
+                }
             };
-            json(code, health.to_owned())
+            json(code, health)
         }
         (&Method::GET, "/version") => {
             let version = &face.options.version;
@@ -101,6 +105,18 @@ async fn plain(face: &Face, method: &Method, path: &str) -> http::Response<Body>
         }
         (&Method::POST, _) => unknown(),
         _ => json(StatusCode::NOT_FOUND, r#"{"error":"not found"}"#.to_owned()),
+    }
+}
+
+/// Whether the store answers and nothing is wrong with it, or what is.
+async fn health(face: &Face) -> Result<(), &'static str> {
+    if face.store.status().await.is_err() {
+        return Err("RAFT NO LEADER");
+    }
+    match face.store.alarm(AlarmOp::List).await.unwrap_or_default().first() {
+        None => Ok(()),
+        Some(alarm) if alarm.kind == AlarmKind::NoSpace => Err("ALARM NOSPACE"),
+        Some(_) => Err("ALARM CORRUPT"),
     }
 }
 

@@ -39,6 +39,7 @@ async fn only_a_client_with_a_certificate_is_served() {
     let all = flags.iter().chain(&with).map(|flag| (*flag).to_owned()).collect();
     let Some(mut ctl) = Ctl::with(served, all) else { return };
     assert_eq!(ctl.ok("put a 1").await, "OK\n");
+    assert!(ctl.ok("endpoint status").await.starts_with(&endpoint));
     ctl = Ctl::with(ctl.served, flags.map(str::to_owned).to_vec()).unwrap();
     ctl.fails("get a").await;
 }

@@ -21,7 +21,11 @@ pub async fn open(
     env: &Env,
 ) -> Result<Arc<dyn Operator>, BoxError> {
     let name = name(raft)?;
-    let mut transport = GrpcTransport::new(env.clone(), raft.peer_listen);
+    let listen = raft.peer_listen;
+    let transport = GrpcTransport::bind(env.clone(), listen);
+    let mut transport = transport.map_err(|why| {
+        UsageError(format!("cannot listen for other members on {listen}: {why}").into())
+    })?;
     if let Some(tls) = tls(raft)? {
         transport = transport.tls(tls).map_err(|why| UsageError(why.into()))?;
     }

@@ -18,6 +18,9 @@ use super::options::{MAX_REQUEST_BYTES, MESSAGE_SLACK_BYTES};
 /// A call that is being answered.
 type Answering<T> = Pin<Box<dyn Future<Output = Result<Response<T>, Status>> + Send>>;
 
+/// The answers of a stream.
+type Answers<A> = BoxStream<'static, Result<A, Status>>;
+
 /// A body of a request.
 pub(super) trait RequestBody:
     http_body::Body<Data = Bytes, Error: Into<BoxError> + Send> + Send + 'static
@@ -47,7 +50,7 @@ where
 pub(super) async fn server_streaming<Q, A>(
     face: Arc<Face>,
     request: http::Request<impl RequestBody>,
-    call: fn(Arc<Face>, Q) -> BoxStream<'static, Result<A, Status>>,
+    call: fn(Arc<Face>, Q) -> Answers<A>,
 ) -> http::Response<Body>
 where
     Q: Message + Default + 'static,
@@ -60,7 +63,7 @@ where
 pub(super) async fn streaming<Q, A>(
     face: Arc<Face>,
     request: http::Request<impl RequestBody>,
-    call: fn(Arc<Face>, Request<Streaming<Q>>) -> BoxStream<'static, Result<A, Status>>,
+    call: fn(Arc<Face>, Request<Streaming<Q>>) -> Answers<A>,
 ) -> http::Response<Body>
 where
     Q: Message + Default + 'static,
@@ -105,12 +108,12 @@ where
 
 struct ServerStream<Q, A> {
     face: Arc<Face>,
-    call: fn(Arc<Face>, Q) -> BoxStream<'static, Result<A, Status>>,
+    call: fn(Arc<Face>, Q) -> Answers<A>,
 }
 
 impl<Q, A> ServerStreamingService<Q> for ServerStream<Q, A> {
     type Response = A;
-    type ResponseStream = BoxStream<'static, Result<A, Status>>;
+    type ResponseStream = Answers<A>;
     type Future = std::future::Ready<Result<Response<Self::ResponseStream>, Status>>;
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
@@ -121,12 +124,12 @@ impl<Q, A> ServerStreamingService<Q> for ServerStream<Q, A> {
 
 struct BothStreams<Q, A> {
     face: Arc<Face>,
-    call: fn(Arc<Face>, Request<Streaming<Q>>) -> BoxStream<'static, Result<A, Status>>,
+    call: fn(Arc<Face>, Request<Streaming<Q>>) -> Answers<A>,
 }
 
 impl<Q, A> StreamingService<Q> for BothStreams<Q, A> {
     type Response = A;
-    type ResponseStream = BoxStream<'static, Result<A, Status>>;
+    type ResponseStream = Answers<A>;
     type Future = std::future::Ready<Result<Response<Self::ResponseStream>, Status>>;
 
     fn call(&mut self, request: Request<Streaming<Q>>) -> Self::Future {

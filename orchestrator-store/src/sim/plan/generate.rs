@@ -46,7 +46,7 @@ impl Profile {
     /// Runs of several members.
     pub const fn several() -> Self {
         Self {
-            places: &[3, 3, 3, 3, 3, 3, 3, 5],
+            places: &[3, 3, 3, 5],
             clients: 6,
             lasting: Duration::from_secs(8),
             pause: Duration::from_millis(150),

@@ -4,13 +4,33 @@
 //! generator does not fail the test. Rare faults begin at a seed that is known to be near.
 
 use orchestrator_store::planted::{Fault, Planted};
+use orchestrator_store::sim::Plan;
 use orchestrator_store::sim::engines::subject;
+use orchestrator_store::sim::plan;
 
 /// Some seed of `from..from + most` must break a rule with `fault` in the engine.
 fn finds(engine: &str, fault: Fault, from: u64, most: u64) {
+    finds_where(engine, fault, from..from + most, |_| true);
+}
+
+/// The same, playing only the plans in which the fault can show.
+fn finds_where(
+    engine: &str,
+    fault: Fault,
+    mut seeds: std::ops::Range<u64>,
+    can_show: fn(&Plan) -> bool,
+) {
     let subject = subject(engine, Planted::only(fault)).expect("an engine of this crate");
-    let found = (from..from + most).find(|seed| !subject.play(*seed).violations.is_empty());
-    assert!(found.is_some(), "{most} seeds do not find {fault:?} in {engine}");
+    let shows = |seed: &u64| {
+        let plan = subject.plan(*seed);
+        can_show(&plan) && !subject.play_plan(&plan, false).violations.is_empty()
+    };
+    assert!(seeds.any(|seed| shows(&seed)), "{fault:?} in {engine} is not found");
+}
+
+/// Whether a member loses its disk in `plan`.
+fn loses_a_disk(plan: &Plan) -> bool {
+    plan.faults.iter().any(|(_, fault)| matches!(fault, plan::Fault::Replace { .. }))
 }
 
 #[test]
@@ -51,4 +71,34 @@ fn a_revision_in_two_parts() {
 #[test]
 fn progress_before_its_time() {
     finds("durable", Fault::EarlyProgress, 0, 5);
+}
+
+#[test]
+fn members_that_read_what_they_have() {
+    finds("raft", Fault::LocalRead, 0, 5);
+}
+
+#[test]
+fn members_that_answer_before_the_sync() {
+    finds("raft", Fault::AckBeforeSync, 19, 200);
+}
+
+#[test]
+fn a_leader_that_leads_on_after_a_restart() {
+    finds("raft", Fault::LeaderRestore, 13, 150);
+}
+
+#[test]
+fn a_member_that_comes_back_with_an_old_number_and_an_empty_disk() {
+    finds_where("raft", Fault::ReusedNodeId, 206..2000, loses_a_disk);
+}
+
+#[test]
+fn a_refused_write_that_happens() {
+    finds("raft", Fault::FalseRejection, 15, 60);
+}
+
+#[test]
+fn time_that_leases_lose_with_their_leader() {
+    finds("raft", Fault::LeaseTimeLost, 0, 60);
 }

@@ -62,7 +62,7 @@ async fn a_server_that_is_killed_under_load_has_every_object_that_it_acknowledge
         assert_eq!(uids::<Namespace>(&client).await.len(), 4);
         let writers = (0..8).map(|writer| {
             let api = client.api::<ConfigMap>();
-            tokio::spawn(async move {
+            client.env().spawn("writer", async move {
                 let mut made = Vec::new();
                 for n in 0.. {
                     let name = format!("load-{round}-{writer}-{n}");
@@ -82,7 +82,7 @@ async fn a_server_that_is_killed_under_load_has_every_object_that_it_acknowledge
         server.kill().unwrap();
         server.wait().unwrap();
         for writer in writers {
-            made.extend(writer.await.unwrap());
+            made.extend(writer.await.expect("a writer does not panic"));
         }
     }
     assert!(made.len() > 100, "only {} objects were made", made.len());

@@ -131,6 +131,7 @@ fn ours(member: &Member, all: &[Member]) -> Result<Command, BoxError> {
     command.args(["--listen", &format!("127.0.0.1:{}", member.client_port)]);
     if all.len() > 1 {
         command.args(["--store", "raft", "--member-name", &member.name]);
+        command.args(["--peer-listen", &format!("127.0.0.1:{}", member.peer_port)]);
         for member in all {
             command.arg("--member").arg(format!("{}={}", member.name, member.peer_url()));
         }

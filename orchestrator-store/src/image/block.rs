@@ -91,6 +91,7 @@ impl Blocks {
     }
 
     /// Gives up what makes no block; returns how many bytes it was.
+    #[cfg(feature = "durable")]
     pub(crate) fn give_up_rest(&mut self) -> usize {
         std::mem::take(&mut self.rest).len()
     }

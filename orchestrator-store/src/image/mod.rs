@@ -26,5 +26,7 @@ pub use export::export;
 pub use import::Importer;
 pub use stream::stream;
 
+#[cfg(feature = "durable")]
 pub(crate) use block::{Blocks, Records, decode};
+#[cfg(feature = "durable")]
 pub(crate) use import::Building;

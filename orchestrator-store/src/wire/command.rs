@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use orchestrator_core::store::{LeaseOp, StoreError};
 
+#[cfg(any(test, feature = "durable"))]
 use super::writer::{STAMP_BYTES, stamp};
 use super::{MAX_MESSAGE_BYTES, Reader, VERSION, WireError, WireProblem, Writer};
 use crate::mvcc::Command;
@@ -54,6 +55,7 @@ pub(crate) fn command_buffer(command: &Command, at: Duration) -> Result<BytesMut
 }
 
 /// Makes the encoded `command` one that was made at `at`.
+#[cfg(any(test, feature = "durable"))]
 pub(crate) fn restamp(command: &mut [u8], at: Duration) {
     command[1..1 + STAMP_BYTES].copy_from_slice(&stamp(at));
 }
@@ -67,6 +69,7 @@ pub fn decode_command(bytes: Bytes) -> Result<(Command, Duration), WireError> {
 }
 
 /// The same of bytes that belong to a larger buffer, which no value is to keep alive.
+#[cfg(any(test, feature = "durable"))]
 pub(crate) fn decode_command_apart(bytes: Bytes) -> Result<(Command, Duration), WireError> {
     command(Reader::apart(bytes))
 }

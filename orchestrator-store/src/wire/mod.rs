@@ -25,7 +25,10 @@ mod writer;
 pub use answer::{decode_answer, encode_answer};
 pub use command::{command_bytes, decode_command, encode_command};
 
-pub(crate) use command::{command_buffer, decode_command_apart, restamp};
+#[cfg(feature = "durable")]
+pub(crate) use command::command_buffer;
+#[cfg(any(test, feature = "durable"))]
+pub(crate) use command::{decode_command_apart, restamp};
 pub(crate) use reader::Reader;
 pub(crate) use writer::Writer;
 

@@ -31,6 +31,7 @@ impl Reader {
     }
 
     /// Reads `bytes`, which belong to a larger buffer: nothing of them is shared.
+    #[cfg(any(test, feature = "durable"))]
     pub(crate) fn apart(bytes: Bytes) -> Self {
         Self { shared_from: usize::MAX, ..Self::new(bytes) }
     }

@@ -251,18 +251,6 @@ impl Fates {
         self.acknowledged.len()
     }
 
-    /// How many were refused.
-    pub fn refused(&self) -> usize {
-        self.refused.len()
-    }
-
-    /// Takes in what others were told.
-    pub fn and(mut self, other: Self) -> Self {
-        self.acknowledged.extend(other.acknowledged);
-        self.refused.extend(other.refused);
-        self
-    }
-
     /// What was acknowledged is there, in the revision that was told, and what was refused is not.
     pub async fn hold(&self, store: &dyn Store) {
         let found = read(store).await;

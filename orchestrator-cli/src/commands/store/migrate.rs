@@ -53,7 +53,7 @@ pub async fn copied(
 
 /// What was copied, as a table.
 pub fn told(report: &Report) -> String {
-    let mut facts = table(&["", ""]);
+    let mut facts = table(&["WHAT", "VALUE"]);
     facts.add_row(["keys", &report.digest.keys.to_string()]);
     facts.add_row(["bytes", &indicatif::HumanBytes(report.digest.bytes).to_string()]);
     facts.add_row(["leases", &report.leases.to_string()]);

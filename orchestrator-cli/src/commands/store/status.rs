@@ -41,7 +41,7 @@ pub async fn run(one: One) -> Result<(), BoxError> {
 
 fn facts(known: &Known) -> Table {
     let (store, engine) = (&known.store, &known.engine);
-    let mut facts = table(&["", ""]);
+    let mut facts = table(&["WHAT", "VALUE"]);
     let mut fact = |name: &str, value: String| {
         facts.add_row([name, &value]);
     };

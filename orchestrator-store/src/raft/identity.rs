@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use orchestrator_core::Env;
 
@@ -98,7 +99,9 @@ impl Finder<'_> {
         let address = other.peer_urls.first().cloned().unwrap_or_default();
         let peer = Peer { id: other.id, address };
         let ask = Join { id: 0, node: Node::default(), learner: false };
-        let Some(Ok(welcome)) = self.ask(&peer, cluster, &ask).await else { return false };
+        // Those that begin with this member may not listen yet: no reason to wait for them.
+        let within = self.builder.timing.election_max;
+        let Some(Ok(welcome)) = self.ask(&peer, cluster, &ask, within).await else { return false };
         welcome.members.get_node(&this).is_some_and(|node| node.token != 0)
     }
 
@@ -114,7 +117,7 @@ impl Finder<'_> {
         let mut peers: Vec<Peer> = known.map(|url| Peer { id: 0, address: url.clone() }).collect();
         for attempt in 0..MAX_ATTEMPTS {
             let peer = peers[attempt % peers.len()].clone();
-            match self.ask(&peer, 0, &join).await {
+            match self.ask(&peer, 0, &join, self.builder.timing.request).await {
                 Some(Ok(Welcome { cluster, id, .. })) if id != 0 => {
                     return self.store(Identity { cluster, id, token }).await;
                 }
@@ -138,13 +141,14 @@ impl Finder<'_> {
         peer: &Peer,
         cluster: u64,
         join: &Join,
+        within: Duration,
     ) -> Option<Result<Welcome, NoChange>> {
         let body = encoded(|out| out.join(join));
         let call = Call { cluster, from: 0, to: peer.id, kind: CallKind::Join, body };
         let answer = tokio::select! {
             biased;
             answer = self.transport.call(peer, call) => answer.ok()?,
-            () = self.env.sleep(self.builder.timing.request) => return None,
+            () = self.env.sleep(within) => return None,
         };
         decoded(answer, Reader::welcome).ok()
     }

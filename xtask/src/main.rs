@@ -4,6 +4,8 @@
 
 mod check;
 mod fuzz;
+mod simulate;
+mod simulate;
 mod tidy;
 
 use std::path::{Path, PathBuf};

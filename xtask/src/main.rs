@@ -5,7 +5,6 @@
 mod check;
 mod fuzz;
 mod simulate;
-mod simulate;
 mod tidy;
 
 use std::path::{Path, PathBuf};

@@ -97,9 +97,15 @@ async fn three_members_over_loopback_conform_as_one_store() {
     store::conforms(|| Arc::new(Three::default())).await;
 }
 
+/// Writes `key`, again where the leader went away with the answer.
 async fn write(member: &RaftStore, key: &str) {
-    let then = vec![Op::Put(Put::new(key, Value::from_bytes("x")))];
-    member.txn(Txn { then, ..Txn::default() }).await.unwrap();
+    loop {
+        let then = vec![Op::Put(Put::new(key, Value::from_bytes("x")))];
+        match member.txn(Txn { then, ..Txn::default() }).await {
+            Err(StoreError::Unknown(_)) => {}
+            written => return drop(written.unwrap()),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

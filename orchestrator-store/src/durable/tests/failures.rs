@@ -1,3 +1,5 @@
+//! The durable engine under failures of the disk, and after them.
+
 use super::*;
 use crate::operator::{AlarmKind, AlarmOp, Operator};
 use futures::FutureExt;

@@ -1,3 +1,5 @@
+//! The durable engine on disks that are told what to do.
+
 mod disk;
 mod failures;
 mod reopening;

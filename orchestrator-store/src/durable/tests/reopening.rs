@@ -1,3 +1,5 @@
+//! What a store remembers when it is opened again.
+
 use super::*;
 use crate::checkpoint;
 use crate::disk::Disk;

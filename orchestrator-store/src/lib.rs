@@ -11,12 +11,12 @@ pub mod compactor;
 pub mod copy;
 #[cfg(feature = "durable")]
 pub mod disk;
+#[cfg(feature = "durable")]
+pub mod durable;
 #[cfg(feature = "etcd")]
 pub mod etcd;
 #[cfg(feature = "etcd")]
 pub mod face;
-#[cfg(feature = "durable")]
-pub mod durable;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

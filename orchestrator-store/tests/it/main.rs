@@ -3,9 +3,9 @@
 #[cfg(feature = "durable")]
 mod durable;
 #[cfg(feature = "etcd")]
-mod face;
-#[cfg(feature = "etcd")]
 mod etcd;
+#[cfg(feature = "etcd")]
+mod face;
 mod memory;
 mod parallel;
 #[cfg(feature = "raft")]

@@ -101,8 +101,8 @@ fn split<'p>(raw: &'p str, path: &ResourcePath) -> (&'p str, &'p str) {
     // Resource, name, `proxy`.
     let own = group + namespace + 3;
     let begin = raw.len() - raw.trim_start_matches('/').len();
-    let ends = raw[begin..].match_indices('/').map(|(at, _)| begin + at);
-    raw.split_at(ends.skip(own - 1).next().unwrap_or(raw.len()))
+    let mut ends = raw[begin..].match_indices('/').map(|(at, _)| begin + at);
+    raw.split_at(ends.nth(own - 1).unwrap_or(raw.len()))
 }
 
 /// Takes out what concerns one connection only.

@@ -116,7 +116,7 @@ fn forward(server: &Server) {
     let mut child = command.spawn().unwrap();
     let said = lines(child.stdout.take().unwrap());
     let errors = lines(child.stderr.take().unwrap());
-    let mut port_of = |target: &str| loop {
+    let port_of = |target: &str| loop {
         let line = said.recv_timeout(Duration::from_secs(30)).expect("kubectl forwards");
         let Some(rest) = line.strip_prefix("Forwarding from 127.0.0.1:") else { continue };
         let (port, to) = rest.split_once(" -> ").unwrap();

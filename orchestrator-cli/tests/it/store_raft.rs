@@ -102,10 +102,10 @@ async fn a_rolling_restart_is_not_noticed_by_who_retries() {
     let mut members = started(folder.path());
     let store = client(&members.iter().collect::<Vec<_>>(), &env);
     let load = Load::start(&store, &env, WRITERS);
-    for member in 0..members.len() {
+    for member in &mut members {
         load.progress(WRITES).await;
-        members[member].end("TERM");
-        members[member].start();
+        member.end("TERM");
+        member.start();
     }
     load.progress(WRITES).await;
     all_hold(&members, &load.stop().await, &env).await;

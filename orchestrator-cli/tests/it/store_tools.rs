@@ -34,7 +34,7 @@ async fn fill(store: &dyn Store) {
     store.lease(LeaseOp::Grant { id: 42, ttl }).await.unwrap();
     for first in (0..1500).step_by(100) {
         let put = |n: usize| Put {
-            lease: Some(if n % 10 == 0 { 42 } else { 0 }),
+            lease: Some(if n.is_multiple_of(10) { 42 } else { 0 }),
             ..Put::new(format!("key/{n:05}"), Value::from_bytes(format!("value {n}")))
         };
         let then = (first..first + 100).map(|n| Op::Put(put(n))).collect();

@@ -29,7 +29,7 @@ impl<'q> Count<'q> {
         }
         for (word, amount) in usage(resource, object) {
             if let Some(used) = self.used.get_mut(&word) {
-                *used = *used + amount;
+                *used += amount;
             }
         }
     }

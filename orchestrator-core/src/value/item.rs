@@ -133,8 +133,8 @@ impl Item {
             {
                 return Ok(typed);
             }
-            let tree = |forms: &Box<Forms>| forms.tree.as_ref().or(forms.lean.as_ref()).cloned();
-            forms.as_ref().and_then(tree)
+            let tree = |forms: &Forms| forms.tree.as_ref().or(forms.lean.as_ref()).cloned();
+            forms.as_deref().and_then(tree)
         };
         let typed = match self.tree.get().or(tree.as_ref()) {
             Some(tree) => typed::decode(tree, self.revision),

@@ -63,14 +63,16 @@ fn arrivals(workload: &Workload, seed: u64, demand: u32) -> Vec<Shape> {
     let limit = workload.gpu_capacity() * i64::from(demand) / 100;
     let mut asked: i64 = shapes.iter().map(Shape::gpu_total).sum();
     let own = shapes.len();
-    let asks_gpu = asked > 0;
-    while own > 0 && asks_gpu {
+    // Tasks without GPUs would never make the demand.
+    if asked == 0 {
+        return shapes;
+    }
+    loop {
         let copy = shapes[random.usize(..own)];
         asked += copy.gpu_total();
         if asked > limit {
-            break;
+            return shapes;
         }
         shapes.push(copy);
     }
-    shapes
 }

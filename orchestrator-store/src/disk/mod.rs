@@ -82,7 +82,7 @@ pub trait DiskFile: Send + Sync {
     ///
     /// # Errors
     /// Whatever the system says.
-    fn len(&self) -> io::Result<u64>;
+    fn size(&self) -> io::Result<u64>;
 
     /// Makes what was written safe.
     ///

@@ -140,7 +140,7 @@ pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn Send + Sync>, OpenError> {
 
 fn length(disk: &dyn Disk, checkpoint: u64) -> u64 {
     let file = disk.open(&checkpoint::name(checkpoint), false);
-    file.and_then(|file| file.len()).unwrap_or(0)
+    file.and_then(|file| file.size()).unwrap_or(0)
 }
 
 /// The identity on disk, or a new one where nothing is there yet.

@@ -101,11 +101,11 @@ impl Snapshots {
             for unfinished in [NEW, INCOMING] {
                 remove(&*on, unfinished)?;
             }
-            let file = match on.open(NAME, false) {
+            let file: Arc<dyn DiskFile> = match on.open(NAME, false) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 file => Arc::from(file?),
             };
-            let image = Image { name: NAME, length: DiskFile::len(&*file)?, file };
+            let image = Image { name: NAME, length: file.size()?, file };
             let (mvcc, state) = import(&image)?;
             Ok::<_, io::Error>(Some((image, mvcc, state)))
         };

@@ -18,7 +18,7 @@ impl Digest {
     /// Takes in `bytes`, and that they end here.
     pub(crate) fn add(&mut self, bytes: &[u8]) {
         let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        self.0 = mix(bytes.iter().fold(self.0, mix), &0xff);
+        self.0 = bytes.iter().chain(&[0xff]).fold(self.0, mix);
     }
 
     pub(crate) fn value(self) -> u64 {

@@ -212,7 +212,7 @@ fn index(place: u64) -> usize {
 
 /// All of a file.
 fn read_file(file: &dyn DiskFile, name: &str) -> Result<Bytes, OpenError> {
-    let length = file.len().map_err(OpenError::io(name))?;
+    let length = file.size().map_err(OpenError::io(name))?;
     let length = usize::try_from(length).expect("a segment fits the memory");
     let mut bytes = BytesMut::zeroed(length);
     let read = file.read_at(0, &mut bytes).map_err(OpenError::io(name))?;

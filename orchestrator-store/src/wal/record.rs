@@ -51,7 +51,7 @@ pub fn load_record(disk: &dyn Disk, name: &str) -> Result<Option<Bytes>, OpenErr
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file.map_err(OpenError::io(name))?,
     };
-    let length = file.len().map_err(OpenError::io(name))?;
+    let length = file.size().map_err(OpenError::io(name))?;
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(MAX_BYTES).min(MAX_BYTES)];
     let read = file.read_at(0, &mut bytes).map_err(OpenError::io(name))?;
     bytes.truncate(read);

@@ -46,8 +46,7 @@ impl Members {
             let builder = RaftStore::builder()
                 .name(&member.name)
                 .initial(initial.clone())
-                // Real disks on a machine that has other things to do.
-                .election_timeout(Duration::from_secs(1), Duration::from_secs(2))
+                .election_timeout(Duration::from_millis(200), Duration::from_millis(400))
                 .request_timeout(Duration::from_secs(60));
             let folder = folder.path().join(&member.name);
             let transport = Arc::new(transport);

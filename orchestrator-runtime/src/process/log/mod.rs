@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::watch;
 
-pub use line::{Line, StreamName};
+#[cfg(feature = "fuzzing")]
+pub(crate) use line::Line;
+pub use line::StreamName;
 pub use reader::read;
 pub use writer::LogWriter;
 

@@ -75,8 +75,8 @@ impl DiskFile for File {
         self.inner.set_len(len, reserve)
     }
 
-    fn len(&self) -> io::Result<u64> {
-        self.inner.len()
+    fn size(&self) -> io::Result<u64> {
+        self.inner.size()
     }
 
     fn sync(&self) -> io::Result<()> {

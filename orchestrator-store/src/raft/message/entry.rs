@@ -116,11 +116,11 @@ impl Reader {
     }
 
     pub(in super::super) fn limits(&mut self) -> Result<Limits, WireError> {
-        let mut limits = Limits::default();
-        limits.history_events = self.size()?;
-        limits.history_bytes = self.number()?;
-        limits.data_bytes = self.number()?;
-        limits.leases = self.size()?;
-        Ok(limits)
+        Ok(Limits {
+            history_events: self.size()?,
+            history_bytes: self.number()?,
+            data_bytes: self.number()?,
+            leases: self.size()?,
+        })
     }
 }

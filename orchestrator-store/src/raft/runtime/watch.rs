@@ -158,7 +158,8 @@ mod tests {
         assert_eq!(*first.borrow_watched(), 2);
         assert!(!sender.send_if_modified(|_| false));
         assert_eq!(*second.borrow_and_update(), 2);
-        let waiting = tokio::spawn(async move { second.changed().await.is_err() });
+        let env = orchestrator_core::Env::system();
+        let waiting = env.spawn("waiting", async move { second.changed().await.is_err() });
         tokio::task::yield_now().await;
         drop(sender);
         assert!(waiting.await.unwrap());

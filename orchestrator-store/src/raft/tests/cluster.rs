@@ -108,7 +108,7 @@ pub(super) struct Whole {
 }
 
 impl Whole {
-    pub(super) fn new(size: u64, seed: u64) -> Arc<dyn Store> {
+    pub(super) fn store(size: u64, seed: u64) -> Arc<dyn Store> {
         let (calls, cluster) = Default::default();
         Arc::new(Self { size, seed, calls, cluster })
     }

@@ -35,17 +35,17 @@ async fn has(store: &dyn Store, prefix: &str) -> u64 {
 
 #[tokio::test(start_paused = true)]
 async fn three_members_conform_as_one_store() {
-    store::conforms(|| Whole::new(3, 7)).await;
+    store::conforms(|| Whole::store(3, 7)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn five_members_conform_as_one_store() {
-    store::conforms(|| Whole::new(5, 8)).await;
+    store::conforms(|| Whole::store(5, 8)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_member_conforms() {
-    store::conforms(|| Whole::new(1, 7)).await;
+    store::conforms(|| Whole::store(1, 7)).await;
 }
 
 #[tokio::test(start_paused = true)]

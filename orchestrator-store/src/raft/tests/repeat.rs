@@ -51,8 +51,7 @@ async fn run(seed: u64) -> String {
             .unwrap();
     }
     drop((clients, cluster));
-    let trace = trace.lock().clone();
-    trace
+    std::mem::take(&mut *trace.lock())
 }
 
 #[test]

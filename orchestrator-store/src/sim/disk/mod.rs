@@ -212,7 +212,7 @@ impl DiskFile for SimFile {
         self.disk.call(|state| state.set_len(self.handle, len, reserve))
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         self.disk.call(|state| state.len(self.handle))
     }
 

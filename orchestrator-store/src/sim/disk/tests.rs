@@ -3,7 +3,7 @@ use crate::disk::{Disk, DiskFile};
 
 fn read_all(disk: &SimDisk, name: &str) -> io::Result<Vec<u8>> {
     let file = disk.open(name, false)?;
-    let mut bytes = vec![0; usize::try_from(file.len()?).unwrap()];
+    let mut bytes = vec![0; usize::try_from(file.size()?).unwrap()];
     file.read_at(0, &mut bytes)?;
     Ok(bytes)
 }

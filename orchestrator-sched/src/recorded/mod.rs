@@ -1,7 +1,7 @@
 //! Decisions recorded from another scheduler, compared with ours.
 //!
-//! A file has one JSON object per line: a [case](case) is a cluster, a pod and what became of it;
-//! a [script](script) is a list of things that happen in a cluster, with what is tried and bound
+//! A file has one JSON object per line: a case is a cluster, a pod and what became of it;
+//! a script is a list of things that happen in a cluster, with what is tried and bound
 //! in between. [`Recordings`] runs any number of such files and tells every difference.
 
 mod case;

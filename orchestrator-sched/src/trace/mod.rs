@@ -1,6 +1,6 @@
 //! The trace bench: placement policies on recorded workloads, in virtual time.
 //!
-//! A [`Workload`] is machines and tasks, [read](read) from a trace or [generated](generate()). A
+//! A [`Workload`] is machines and tasks, [read] from a trace or [generated](generate()). A
 //! [`Policy`](policy::Policy) scores machines for a task. [`inflate`] is the published experiment,
 //! in which more and more tasks come and none leaves; [`timeline`] replays arrivals and
 //! departures. A [`Plan`] runs workloads, policies and seeds against each other on all cores; a

@@ -9,7 +9,7 @@
 //!
 //! What etcd does in other ways than the contract is made up for:
 //! - it counts leases in whole seconds: a time to live is rounded up;
-//! - it tells nobody which revision is the oldest: [`floor`] finds out;
+//! - it tells nobody which revision is the oldest: `floor` finds out;
 //! - it answers transactions that only compare from the nearest member: they read a key besides;
 //! - before 3.4.34, 3.5.16 and 3.6 it may forget what was deleted in the revision that it compacted
 //!   last: there, a watch from that revision is told that it is compacted;

@@ -2,7 +2,7 @@
 //!
 //! Numbers are varints (7 bits a byte, the low ones first), strings carry their length, lists
 //! their number, choices a tag byte; the time of a command has a fixed place, so that it can be
-//! told last. Each message begins with [`VERSION`] and must be used up to
+//! told last. Each message begins with `VERSION` and must be used up to
 //! its last byte. Equal messages have equal bytes. Encoding a command makes the bytes of its
 //! values, so that whoever applies it afterwards counts the sizes that a replay will count.
 //!

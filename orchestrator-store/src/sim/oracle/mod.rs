@@ -3,7 +3,7 @@
 //! First [`Truth`] is put together from what was seen: one list of commits, on which everybody has
 //! to agree. It is then played again on a state machine of its own, and every answer, read and
 //! watch must be what that machine gives at a revision that was legal at that moment. Because an
-//! answer names its revision, this takes time in proportion to the history; [`linear`] looks at
+//! answer names its revision, this takes time in proportion to the history; `linear` looks at
 //! the same history once more without believing revisions.
 
 mod leases;

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FragmentationGradient, Policy, Shape};
+use super::{FragmentationGradient, Policy, Shape, best_cards};
 use crate::trace::fleet::{Cards, Room};
 use crate::trace::workload::{WHOLE_GPU, Workload};
 
@@ -127,22 +127,7 @@ impl CuttingStock {
     /// The best gain and its cards.
     fn best(&self, shape: &Shape, room: &Room) -> (f64, Cards) {
         let before = self.worth(room);
-        if !shape.shares() {
-            let cards = room.tightest_cards(shape);
-            return (self.gain(shape, room, cards, before), cards);
-        }
-        let mut best = (f64::NEG_INFINITY, 0);
-        for (index, free) in room.cards().iter().enumerate() {
-            // Cards with as much room are as good as each other.
-            let seen = room.cards[..index].contains(free);
-            if *free >= shape.gpu_milli && !seen {
-                let gain = self.gain(shape, room, 1 << index, before);
-                if gain > best.0 {
-                    best = (gain, 1 << index);
-                }
-            }
-        }
-        best
+        best_cards(shape, room, |cards| self.gain(shape, room, cards, before))
     }
 }
 

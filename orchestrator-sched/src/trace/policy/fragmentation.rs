@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{MAX_SCORE, Policy, Shape};
+use super::{MAX_SCORE, Policy, Shape, best_cards};
 use crate::trace::fleet::{Cards, Room};
 use crate::trace::workload::Workload;
 
@@ -74,22 +74,7 @@ impl FragmentationGradient {
     /// The best score and its cards.
     fn best(&self, shape: &Shape, room: &Room) -> (i64, Cards) {
         let before = self.fragmentation(room);
-        if !shape.shares() {
-            let cards = room.tightest_cards(shape);
-            return (self.with(shape, room, cards, before), cards);
-        }
-        let mut best = (i64::MIN, 0);
-        for (index, free) in room.cards().iter().enumerate() {
-            // Cards with as much room are as good as each other.
-            let seen = room.cards[..index].contains(free);
-            if *free >= shape.gpu_milli && !seen {
-                let score = self.with(shape, room, 1 << index, before);
-                if score > best.0 {
-                    best = (score, 1 << index);
-                }
-            }
-        }
-        best
+        best_cards(shape, room, |cards| self.with(shape, room, cards, before))
     }
 }
 

@@ -81,3 +81,24 @@ fn free(room: &Room) -> [f64; 2] {
 fn asked(shape: &Shape) -> [f64; 2] {
     [shape.cpu_milli as f64 / LARGEST[0], shape.gpu_total() as f64 / LARGEST[1]]
 }
+
+/// The cards that gain most: of a task that shares one, each card is tried; else there is no
+/// choice, for only whole ones will do.
+fn best_cards<T: PartialOrd>(shape: &Shape, room: &Room, gain: impl Fn(Cards) -> T) -> (T, Cards) {
+    if !shape.shares() {
+        let cards = room.tightest_cards(shape);
+        return (gain(cards), cards);
+    }
+    let mut best: Option<(T, Cards)> = None;
+    for (index, free) in room.cards().iter().enumerate() {
+        // Cards with as much room are as good as each other.
+        let seen = room.cards[..index].contains(free);
+        if *free >= shape.gpu_milli && !seen {
+            let gained = gain(1 << index);
+            if best.as_ref().is_none_or(|(most, _)| gained > *most) {
+                best = Some((gained, 1 << index));
+            }
+        }
+    }
+    best.expect("a machine that fits has a GPU with room")
+}

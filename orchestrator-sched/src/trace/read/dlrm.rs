@@ -79,7 +79,8 @@ fn task(row: &Row, groups: &mut Groups) -> Result<Task, ReadError> {
     if departure.is_some_and(|to| to < from) {
         return Err(row.wrong("deletion_time", "before creation_time"));
     }
-    let limit = row.optional::<u32>("max_instance_per_node")?.unwrap_or_default();
+    // Without a limit the trace has -1.
+    let limit = row.optional::<i64>("max_instance_per_node")?.unwrap_or_default().max(0);
     let shape = Shape {
         cpu_milli: (amount("cpu_request")? * 1000.0) as i64,
         memory_mib: (amount("memory_request")? * 1024.0) as i64,

@@ -221,7 +221,6 @@ pub struct FrameworkBuilder {
     weights: BTreeMap<String, i64>,
     /// Weights that mean nothing where the plugin does not score.
     weights_if_scoring: BTreeMap<String, i64>,
-    without_score: BTreeSet<String>,
     order: BTreeMap<Point, Vec<String>>,
     wanted: Vec<(Point, String)>,
 }
@@ -281,13 +280,6 @@ impl FrameworkBuilder {
         self
     }
 
-    /// Keeps a plugin, but not its score.
-    pub fn without_score(mut self, name: &str) -> Self {
-        self.without_score.insert(name.to_owned());
-        self.weights.remove(name);
-        self
-    }
-
     /// Checks and builds.
     ///
     /// # Errors
@@ -301,7 +293,6 @@ impl FrameworkBuilder {
             }
             Arc::clone(plugin).extend(&mut points);
         }
-        points.scores.retain(|plugin| !self.without_score.contains(plugin.name()));
         for (point, order) in &self.order {
             points.arrange(*point, order);
         }

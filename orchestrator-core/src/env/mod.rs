@@ -5,9 +5,11 @@
 //! calls `Instant::now`, `SystemTime::now` or `tokio::spawn`.
 
 mod activity;
+mod host;
 mod task;
 
 pub use activity::{Activity, Busy};
+pub use host::Host;
 pub use task::{Task, Tasks};
 
 use std::future::Future;
@@ -37,6 +39,7 @@ struct Inner {
     clock: WallClock,
     random: Mutex<fastrand::Rng>,
     activity: Activity,
+    host: Option<Arc<dyn Host>>,
 }
 
 /// Where the time of day comes from.
@@ -56,20 +59,31 @@ impl std::fmt::Debug for Env {
 impl Env {
     /// The host's clock and randomness.
     pub fn system() -> Self {
-        Self::new(WallClock::System, fastrand::Rng::new())
+        Self::new(WallClock::System, fastrand::Rng::new(), None)
     }
 
     /// A run that depends on nothing but `seed`: time starts at 2026-01-01 and follows tokio's
     /// clock, all randomness derives from the seed.
-    #[allow(clippy::disallowed_methods)]
     pub fn simulated(seed: u64) -> Self {
-        let start = Timestamp::from_second(SIMULATED_START_S).expect("a date within range");
-        let clock = WallClock::Simulated { start, since: Instant::now() };
-        Self::new(clock, fastrand::Rng::with_seed(seed))
+        Self::of_seed(seed, None)
     }
 
-    fn new(clock: WallClock, random: fastrand::Rng) -> Self {
-        let inner = Inner { clock, random: Mutex::new(random), activity: Activity::default() };
+    /// As [`simulated`](Self::simulated), for one process of several in a run, on a machine of its
+    /// own.
+    pub fn on_host(seed: u64, host: Arc<dyn Host>) -> Self {
+        Self::of_seed(seed, Some(host))
+    }
+
+    #[allow(clippy::disallowed_methods)]
+    fn of_seed(seed: u64, host: Option<Arc<dyn Host>>) -> Self {
+        let start = Timestamp::from_second(SIMULATED_START_S).expect("a date within range");
+        let clock = WallClock::Simulated { start, since: Instant::now() };
+        Self::new(clock, fastrand::Rng::with_seed(seed), host)
+    }
+
+    fn new(clock: WallClock, random: fastrand::Rng, host: Option<Arc<dyn Host>>) -> Self {
+        let random = Mutex::new(random);
+        let inner = Inner { clock, random, activity: Activity::default(), host };
         Self { inner: Arc::new(inner) }
     }
 
@@ -84,7 +98,8 @@ impl Env {
         match &self.inner.clock {
             WallClock::System => Timestamp::now(),
             WallClock::Simulated { start, since } => {
-                start.saturating_add(Instant::now() - *since).expect("tokio's clock stays in range")
+                let since = self.instant().saturating_duration_since(*since);
+                start.saturating_add(since).expect("tokio's clock stays in range")
             }
         }
     }
@@ -97,17 +112,23 @@ impl Env {
     /// The monotonic time, which [`sleep_until`](Self::sleep_until) takes.
     #[allow(clippy::disallowed_methods)]
     pub fn instant(&self) -> Instant {
-        Instant::now()
+        let real = Instant::now();
+        self.inner.host.as_ref().map_or(real, |host| host.shown(real))
     }
 
     /// Waits for `duration`.
     pub async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
+        let hosted = self.inner.host.as_ref().and(self.instant().checked_add(duration));
+        match hosted {
+            Some(deadline) => self.sleep_until(deadline).await,
+            None => tokio::time::sleep(duration).await,
+        }
     }
 
     /// Waits until `deadline`.
     pub async fn sleep_until(&self, deadline: Instant) {
-        tokio::time::sleep_until(deadline).await;
+        let real = self.inner.host.as_ref().map_or(deadline, |host| host.real(deadline));
+        tokio::time::sleep_until(real).await;
     }
 
     /// A number below `bound`; 0 where `bound` is 0.
@@ -156,7 +177,12 @@ impl Env {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        Task::spawn(name, future)
+        Task::spawn(name, host::run(self.inner.host.as_ref(), future))
+    }
+
+    /// Runs `future` as a part of the process: where that is stopped or off, it does not run.
+    pub async fn hosted<F: Future>(&self, future: F) -> F::Output {
+        host::run(self.inner.host.as_ref(), future).await
     }
 
     /// Runs `work`, which may block the thread: file I/O above all.

@@ -8,6 +8,7 @@
 pub mod binding;
 mod builder;
 mod points;
+mod reads;
 
 pub use builder::{BuildError, FrameworkBuilder, Point, Points};
 pub use points::{
@@ -15,6 +16,8 @@ pub use points::{
     NodeFilter, Permit, PermitPlugin, Plugin, PostBindPlugin, PostFilterPlugin, PreBindPlugin,
     QueueSortPlugin, Refusal, Remedy, ReservePlugin, Score, ScorePlugin, stretch,
 };
+pub use reads::{Block, BlockScore, Reads};
+pub(crate) use reads::{BuiltIn, What};
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -64,6 +67,28 @@ impl Framework {
     pub fn scores(&self) -> impl Iterator<Item = (&'static str, i64)> {
         let names = self.points.scores.iter().map(|plugin| plugin.name());
         names.zip(self.weights.iter().copied())
+    }
+
+    /// The filters, in order.
+    pub(crate) fn filters(&self) -> &[Arc<dyn FilterPlugin>] {
+        &self.points.filters
+    }
+
+    /// The plugins that score, with their weights.
+    pub(crate) fn scorers(&self) -> impl Iterator<Item = (&Arc<dyn ScorePlugin>, i64)> {
+        self.points.scores.iter().zip(self.weights.iter().copied())
+    }
+
+    /// The remedies, in order.
+    pub(crate) fn remedies(&self) -> &[Arc<dyn PostFilterPlugin>] {
+        &self.points.post_filters
+    }
+
+    /// The annotations of pods that any of the plugins at filters and scores reads.
+    pub(crate) fn annotations(&self) -> Vec<&'static str> {
+        let filters = self.points.filters.iter().flat_map(|plugin| plugin.annotations());
+        let scores = self.points.scores.iter().flat_map(|plugin| plugin.annotations());
+        filters.chain(scores).copied().collect()
     }
 
     /// Whether `node` would take the pod in a cluster that may differ from the real one; only

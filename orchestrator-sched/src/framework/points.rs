@@ -17,7 +17,7 @@ use orchestrator_core::scheduler::{
     ClusterEvent, NodeInfo, Nomination, PodInfo, Rejection, Snapshot, Waiting,
 };
 
-use super::{Framework, Points};
+use super::{Framework, Points, Reads};
 
 /// A named set of extensions.
 ///
@@ -29,6 +29,11 @@ pub trait Plugin: fmt::Debug + Send + Sync + 'static {
 
     /// Puts the plugin at the extension points that it implements.
     fn extend(self: Arc<Self>, points: &mut Points);
+
+    /// The annotations of pods that the plugin reads: pods are alike only if these are.
+    fn annotations(&self) -> &[&'static str] {
+        &[]
+    }
 }
 
 /// What a plugin sees of one attempt to place a pod.
@@ -56,6 +61,12 @@ pub trait QueueSortPlugin: Plugin {
 pub trait FilterPlugin: Plugin {
     /// Looks at the pod and the cluster once and says how nodes are judged.
     fn prepare<'a>(&'a self, cycle: Cycle<'a>) -> Filter<'a>;
+
+    /// What the verdict on a node depends on; whoever declares it is asked less often.
+    fn reads(&self, pod: &PodInfo) -> Reads<'_> {
+        let _ = pod;
+        Reads::anything()
+    }
 
     /// Whether `event` may change this plugin's mind about `pod`.
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {
@@ -168,6 +179,14 @@ pub enum Remedy {
 pub trait ScorePlugin: Plugin {
     /// Looks at the pod and the nodes that passed the filters once and says how they are scored.
     fn prepare<'a>(&'a self, cycle: Cycle<'a>, feasible: &[&'a NodeInfo]) -> Score<'a>;
+
+    /// What a node's score depends on; whoever declares it is asked less often.
+    ///
+    /// A normalisation must then depend on the lowest and the highest score only.
+    fn reads(&self, pod: &PodInfo) -> Reads<'_> {
+        let _ = pod;
+        Reads::anything()
+    }
 }
 
 /// The best score after normalisation; the worst is 0.
@@ -212,6 +231,23 @@ impl<'a> Score<'a> {
             normalize(&mut scores);
         }
         Some(scores)
+    }
+
+    /// The score of `node` before it is normalised; `None` where the plugin has nothing to say.
+    pub(crate) fn raw(&self, node: &NodeInfo) -> Option<i64> {
+        self.0.as_ref().map(|scoring| (scoring.score)(node))
+    }
+
+    /// Whether scores are brought within bounds.
+    pub(crate) fn is_normalized(&self) -> bool {
+        self.0.as_ref().is_some_and(|scoring| scoring.normalize.is_some())
+    }
+
+    /// Brings scores within bounds.
+    pub(crate) fn normalize(&self, scores: &mut [i64]) {
+        if let Some(normalize) = self.0.as_ref().and_then(|scoring| scoring.normalize.as_ref()) {
+            normalize(scores);
+        }
     }
 }
 

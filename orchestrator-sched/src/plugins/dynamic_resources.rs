@@ -5,7 +5,8 @@ use std::sync::Arc;
 use orchestrator_core::scheduler::{ClusterEvent, PodInfo};
 
 use crate::framework::{
-    Cycle, FailedAttempt, Filter, FilterPlugin, Plugin, Points, PostFilterPlugin, Refusal, Remedy,
+    Cycle, FailedAttempt, Filter, FilterPlugin, Plugin, Points, PostFilterPlugin, Reads, Refusal,
+    Remedy,
 };
 
 const REASON: &str = "cannot allocate all claims";
@@ -37,6 +38,10 @@ impl FilterPlugin for DynamicResources {
             true => Filter::each(|_| Err(Refusal::unresolvable(REASON))),
             false => Filter::Skip,
         }
+    }
+
+    fn reads(&self, _: &PodInfo) -> Reads<'_> {
+        Reads::node()
     }
 
     fn helped_by(&self, _: &PodInfo, event: &ClusterEvent<'_>) -> bool {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use orchestrator_core::scheduler::NodeInfo;
+use orchestrator_core::scheduler::{NodeInfo, PodInfo};
 
-use crate::framework::{Cycle, MAX_SCORE, Plugin, Points, Score, ScorePlugin};
+use crate::framework::{BuiltIn, Cycle, MAX_SCORE, Plugin, Points, Reads, Score, ScorePlugin};
 
 const MIB: i64 = 1024 * 1024;
 
@@ -54,6 +54,10 @@ impl ScorePlugin for ImageLocality {
             }
             MAX_SCORE * (sum.clamp(MIN_BYTES, most) - MIN_BYTES) / (most - MIN_BYTES)
         })
+    }
+
+    fn reads(&self, _: &PodInfo) -> Reads<'_> {
+        Reads::built_in(BuiltIn::Images)
     }
 }
 

@@ -12,7 +12,8 @@ use orchestrator_core::scheduler::{
 };
 
 use crate::framework::{
-    Cycle, Filter, FilterPlugin, MAX_SCORE, Plugin, Points, Refusal, Score, ScorePlugin,
+    BuiltIn, Cycle, Filter, FilterPlugin, MAX_SCORE, Plugin, Points, Reads, Refusal, Score,
+    ScorePlugin,
 };
 
 const REASON: &str = "node(s) didn't match pod affinity rules";
@@ -167,6 +168,10 @@ impl FilterPlugin for InterPodAffinity {
         })
     }
 
+    fn reads(&self, _: &PodInfo) -> Reads<'_> {
+        Reads::built_in(BuiltIn::Near(self))
+    }
+
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {
         let own = pod.affinity.as_deref();
         let near = |other: &PodInfo| {
@@ -219,6 +224,10 @@ impl ScorePlugin for InterPodAffinity {
             return Score::skip();
         }
         Score::each(move |node| sums.total(node)).normalized(spread)
+    }
+
+    fn reads(&self, _: &PodInfo) -> Reads<'_> {
+        Reads::built_in(BuiltIn::Near(self))
     }
 }
 

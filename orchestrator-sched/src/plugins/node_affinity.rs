@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{
 use orchestrator_core::scheduler::{ClusterEvent, NodeInfo, PodInfo};
 
 use crate::framework::{
-    Cycle, Filter, FilterPlugin, Plugin, Points, Refusal, Score, ScorePlugin, stretch,
+    Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Refusal, Score, ScorePlugin, stretch,
 };
 use crate::matching::{NodeTerm, RequiredNodes};
 
@@ -65,6 +65,10 @@ impl FilterPlugin for NodeAffinity {
         }
     }
 
+    fn reads(&self, _: &PodInfo) -> Reads<'_> {
+        Reads::node()
+    }
+
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {
         let added = RequiredNodes::of_affinity(self.added.as_ref());
         let passes = |node: &NodeInfo| {
@@ -93,6 +97,10 @@ impl ScorePlugin for NodeAffinity {
             matching.map(|preference| i64::from(preference.weight)).sum()
         })
         .normalized(|scores| stretch(scores, false))
+    }
+
+    fn reads(&self, _: &PodInfo) -> Reads<'_> {
+        Reads::node()
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 use orchestrator_core::scheduler::{ClusterEvent, PodInfo};
 
-use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Refusal};
+use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Refusal};
 
 const REASON: &str = "node(s) didn't match Pod's required features";
 
@@ -47,6 +47,10 @@ impl FilterPlugin for NodeDeclaredFeatures {
                 false => Err(Refusal::unresolvable(REASON)),
             }
         })
+    }
+
+    fn reads(&self, _: &PodInfo) -> Reads<'_> {
+        Reads::node()
     }
 
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use orchestrator_core::scheduler::{ClusterEvent, PodInfo};
 
-use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Refusal};
+use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Refusal};
 
 const REASON: &str = "node(s) didn't match the requested node name";
 
@@ -32,6 +32,10 @@ impl FilterPlugin for NodeName {
             true => Ok(()),
             false => Err(Refusal::unresolvable(REASON)),
         })
+    }
+
+    fn reads(&self, _: &PodInfo) -> Reads<'_> {
+        Reads::node()
     }
 
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use orchestrator_core::scheduler::{ClusterEvent, PodInfo};
 
-use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Refusal};
+use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Refusal};
 
 const REASON: &str = "node(s) didn't have free ports for the requested pod ports";
 
@@ -32,6 +32,13 @@ impl FilterPlugin for NodePorts {
             true => Err(Refusal::resolvable(REASON)),
             false => Ok(()),
         })
+    }
+
+    fn reads(&self, pod: &PodInfo) -> Reads<'_> {
+        match pod.ports.is_empty() {
+            true => Reads::nothing(),
+            false => Reads::node_and_pods(),
+        }
     }
 
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use orchestrator_core::scheduler::{NodeInfo, PodInfo};
+use smallvec::SmallVec;
 
-use super::resource_scores::{ResourceWeight, shares};
-use crate::framework::{Cycle, MAX_SCORE, Plugin, Points, Score, ScorePlugin};
+use super::resource_scores::{ResourceWeight, Share, shares};
+use crate::framework::{BuiltIn, Cycle, MAX_SCORE, Plugin, Points, Reads, Score, ScorePlugin};
 
 /// Prefers nodes on which the pod makes the shares of the resources more even.
 #[derive(Clone, Debug)]
@@ -28,15 +29,25 @@ impl NodeResourcesBalancedAllocation {
     /// Half for how even the node is with the pod, half for how much the pod helps: a pod that
     /// changes nothing counts as 75.
     fn score_node(&self, pod: &PodInfo, node: &NodeInfo) -> i64 {
+        let shares = shares(&self.resources, pod, node, true).map(|(_, share)| share);
+        Self::score_shares(&shares.collect::<SmallVec<[Share; 4]>>())
+    }
+
+    /// The score of a node with these shares.
+    pub(crate) fn score_shares(shares: &[Share]) -> i64 {
         let used = |with: bool| {
-            let shares = shares(&self.resources, pod, node, true);
-            let used = shares.map(|(_, share)| {
+            let used = shares.iter().map(|share| {
                 let used = if with { share.with_pod() } else { share.taken };
                 (used as f64 / share.allocatable as f64).min(1.0)
             });
-            evenness(&used.collect::<Vec<_>>())
+            evenness(&used.collect::<SmallVec<[f64; 4]>>())
         };
         (MAX_SCORE + MAX_SCORE / 2 + used(true) - used(false)) / 2
+    }
+
+    /// The resources that are balanced.
+    pub(crate) fn resources(&self) -> &[ResourceWeight] {
+        &self.resources
     }
 }
 
@@ -74,6 +85,10 @@ impl ScorePlugin for NodeResourcesBalancedAllocation {
             return Score::skip();
         }
         Score::each(move |node| self.score_node(cycle.pod, node))
+    }
+
+    fn reads(&self, _: &PodInfo) -> Reads<'_> {
+        Reads::built_in(BuiltIn::Balanced(self))
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use orchestrator_core::scheduler::{ClusterEvent, NodeInfo, PodInfo, Resources};
 
-use super::resource_scores::{ResourceWeight, shares};
+use super::resource_scores::{ResourceWeight, Share, shares};
 use crate::framework::{
-    Cycle, Filter, FilterPlugin, MAX_SCORE, Plugin, Points, Refusal, Score, ScorePlugin,
+    BuiltIn, Cycle, Filter, FilterPlugin, MAX_SCORE, Plugin, Points, Reads, Refusal, Score,
+    ScorePlugin,
 };
 
 const TOO_MANY_PODS: &str = "Too many pods";
@@ -73,14 +74,34 @@ impl NodeResourcesFit {
         self
     }
 
-    fn is_ignored(&self, name: &str) -> bool {
+    /// The resources that are scored.
+    pub(crate) fn resources(&self) -> &[ResourceWeight] {
+        &self.resources
+    }
+
+    /// Whether the emptiest nodes are best.
+    pub(crate) fn is_least_allocated(&self) -> bool {
+        self.strategy == ScoringStrategy::LeastAllocated
+    }
+
+    /// Whether nodes need not have a resource.
+    pub(crate) fn is_ignored(&self, name: &str) -> bool {
         let group = name.split_once('/').map(|(group, _)| group);
         self.ignored.contains(name) || group.is_some_and(|g| self.ignored_groups.contains(g))
     }
 
     /// What the node lacks for `asked`, beside what is `taken` there.
     fn check(&self, asked: &Resources, taken: &Resources, node: &NodeInfo) -> Result<(), Refusal> {
-        let has = &node.allocatable;
+        self.check_amounts(asked, taken, &node.allocatable)
+    }
+
+    /// What is lacking for `asked` of what there is, beside what is taken.
+    pub(crate) fn check_amounts(
+        &self,
+        asked: &Resources,
+        taken: &Resources,
+        has: &Resources,
+    ) -> Result<(), Refusal> {
         let mut refusal = Refusal { reasons: Vec::new(), resolvable: true };
         if taken.pods + 1 > has.pods {
             refusal.reasons.push(TOO_MANY_PODS.into());
@@ -115,14 +136,20 @@ impl NodeResourcesFit {
     }
 
     fn score_node(&self, pod: &PodInfo, node: &NodeInfo) -> i64 {
+        let shares = shares(&self.resources, pod, node, false);
+        self.score_shares(shares.map(|(resource, share)| (resource.weight, share)))
+    }
+
+    /// The score of a node with these shares, each with its weight.
+    pub(crate) fn score_shares(&self, shares: impl Iterator<Item = (i64, Share)>) -> i64 {
         let (mut sum, mut weights) = (0, 0);
         let by_shape = matches!(self.strategy, ScoringStrategy::RequestedToCapacityRatio(_));
-        for (resource, share) in shares(&self.resources, pod, node, false) {
+        for (weight, share) in shares {
             let score = self.score_one(share.with_pod(), share.allocatable);
             // A shape leaves out of the mean what it gives no score.
             if !by_shape || score > 0 {
-                sum += score * resource.weight;
-                weights += resource.weight;
+                sum += score * weight;
+                weights += weight;
             }
         }
         match weights {
@@ -168,6 +195,10 @@ impl FilterPlugin for NodeResourcesFit {
         Filter::each(move |node| self.check(asked, &node.requested, node))
     }
 
+    fn reads(&self, _: &PodInfo) -> Reads<'_> {
+        Reads::built_in(BuiltIn::Fit(self))
+    }
+
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {
         let fits = |node: &NodeInfo| self.check(&pod.requests, &Resources::default(), node).is_ok();
         match event {
@@ -196,6 +227,10 @@ fn shrinks(old: &Resources, new: &Resources) -> bool {
 impl ScorePlugin for NodeResourcesFit {
     fn prepare<'a>(&'a self, cycle: Cycle<'a>, _: &[&'a NodeInfo]) -> Score<'a> {
         Score::each(move |node| self.score_node(cycle.pod, node))
+    }
+
+    fn reads(&self, _: &PodInfo) -> Reads<'_> {
+        Reads::built_in(BuiltIn::Fit(self))
     }
 }
 

@@ -8,7 +8,7 @@ use orchestrator_core::scheduler::storage::{class_name, volume_name};
 use orchestrator_core::scheduler::{ClusterEvent, NodeInfo, PodInfo, Storage};
 
 use super::pod_claims::{claims, uses};
-use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Refusal};
+use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Refusal};
 
 const REASON: &str = "node(s) exceed max volume count";
 
@@ -45,6 +45,13 @@ impl FilterPlugin for NodeVolumeLimits {
             true => Ok(()),
             false => Err(Refusal::resolvable(REASON)),
         })
+    }
+
+    fn reads(&self, pod: &PodInfo) -> Reads<'_> {
+        match claims(pod).next() {
+            Some(_) => Reads::anything(),
+            None => Reads::nothing(),
+        }
     }
 
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {

@@ -30,7 +30,7 @@ impl ResourceWeight {
 
 /// What a node has of a resource, and what its pods take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Share {
+pub(crate) struct Share {
     /// What pods may take; more than zero.
     pub allocatable: i64,
     /// What the pods there take.

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Toleration;
 use orchestrator_core::scheduler::{ClusterEvent, NodeInfo, PodInfo};
 
 use crate::framework::{
-    Cycle, Filter, FilterPlugin, Plugin, Points, Refusal, Score, ScorePlugin, stretch,
+    Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Refusal, Score, ScorePlugin, stretch,
 };
 use crate::matching::{effects, first_untolerated, untolerated};
 
@@ -39,6 +39,10 @@ impl FilterPlugin for TaintToleration {
         })
     }
 
+    fn reads(&self, _: &PodInfo) -> Reads<'_> {
+        Reads::node()
+    }
+
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {
         let passes = |node: &NodeInfo| first_untolerated(node.taints(), tolerations(pod)).is_none();
         match event {
@@ -56,6 +60,10 @@ impl ScorePlugin for TaintToleration {
         let soft = effects::PREFER_NO_SCHEDULE;
         Score::each(move |node| untolerated(node.taints(), soft, tolerations) as i64)
             .normalized(|scores| stretch(scores, true))
+    }
+
+    fn reads(&self, _: &PodInfo) -> Reads<'_> {
+        Reads::node()
     }
 }
 

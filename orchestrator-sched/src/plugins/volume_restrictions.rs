@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Volume;
 use orchestrator_core::scheduler::{ClusterEvent, NodeInfo, PodInfo, Snapshot};
 
 use super::pod_claims::{claims, uses, volumes};
-use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Refusal};
+use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Refusal};
 
 const REASON_DISK: &str = "node(s) had no available disk";
 const REASON_ONE_POD: &str = "node(s) unavailable due to PersistentVolumeClaim with \
@@ -51,6 +51,13 @@ impl FilterPlugin for VolumeRestrictions {
                 false => Ok(()),
             }
         })
+    }
+
+    fn reads(&self, pod: &PodInfo) -> Reads<'_> {
+        match claims(pod).next().is_some() || volumes(pod).any(is_restricted) {
+            true => Reads::anything(),
+            false => Reads::nothing(),
+        }
     }
 
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {

@@ -7,7 +7,7 @@ use orchestrator_core::scheduler::storage::{class_name, volume_name};
 use orchestrator_core::scheduler::{ClusterEvent, NodeInfo, PodInfo, Storage};
 
 use super::pod_claims::{claims, uses};
-use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Refusal};
+use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Refusal};
 
 const REASON: &str = "node(s) had no available volume zone";
 
@@ -46,6 +46,13 @@ impl FilterPlugin for VolumeZone {
                 true => Ok(()),
                 false => Err(Refusal::unresolvable(REASON)),
             }),
+        }
+    }
+
+    fn reads(&self, pod: &PodInfo) -> Reads<'_> {
+        match claims(pod).next() {
+            Some(_) => Reads::anything(),
+            None => Reads::nothing(),
         }
     }
 

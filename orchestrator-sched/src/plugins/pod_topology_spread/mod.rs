@@ -13,7 +13,9 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::TopologySpreadConstraint;
 use orchestrator_core::scheduler::{ClusterEvent, NodeInfo, PodInfo, Snapshot};
 
-use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Score, ScorePlugin};
+use crate::framework::{
+    BuiltIn, Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Score, ScorePlugin,
+};
 use constraint::{Constraint, HARD, SOFT, constraints, default_selector};
 
 /// The label that tells nodes apart.
@@ -94,6 +96,10 @@ impl FilterPlugin for PodTopologySpread {
         filter::prepare(constraints, cycle)
     }
 
+    fn reads(&self, _: &PodInfo) -> Reads<'_> {
+        Reads::built_in(BuiltIn::Spread(self))
+    }
+
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {
         let own = pod.spec().and_then(|spec| spec.topology_spread_constraints.as_deref());
         let constraints = constraints(own.unwrap_or_default(), pod, HARD);
@@ -126,5 +132,9 @@ impl ScorePlugin for PodTopologySpread {
             return Score::skip();
         }
         score::prepare(constraints, cycle, feasible, self.needs_all_labels(cycle.pod))
+    }
+
+    fn reads(&self, _: &PodInfo) -> Reads<'_> {
+        Reads::built_in(BuiltIn::Spread(self))
     }
 }

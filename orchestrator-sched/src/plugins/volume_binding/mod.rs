@@ -15,7 +15,9 @@ use orchestrator_core::scheduler::storage::class_name;
 use orchestrator_core::scheduler::{ClusterEvent, NodeInfo, PodInfo, Storage};
 
 use super::pod_claims::{claims, is_bound, uses};
-use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, PreBindPlugin, Refusal};
+use crate::framework::{
+    Cycle, Filter, FilterPlugin, Plugin, Points, PreBindPlugin, Reads, Refusal,
+};
 use crate::matching::RequiredNodes;
 use capacity::Refused;
 
@@ -97,6 +99,13 @@ impl FilterPlugin for VolumeBinding {
         match names {
             Some(names) => Filter::Among(names, filter),
             None => Filter::Each(filter),
+        }
+    }
+
+    fn reads(&self, pod: &PodInfo) -> Reads<'_> {
+        match claims(pod).next() {
+            Some(_) => Reads::anything(),
+            None => Reads::nothing(),
         }
     }
 

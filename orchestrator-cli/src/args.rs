@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod bench_scheduler;
 mod engine;
 mod scheduler;
 mod store;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use bench::{Bench, BenchStore};
+pub use bench_scheduler::{BenchScheduler, WorkloadCounts};
 pub use engine::{Engine, EngineKind, Etcd, Peer, Raft};
 pub use scheduler::{Scheduler, SchedulerCommand};
 pub use store::{Compact, Migrate, One, Restore, Serve, Snapshot, Store};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::BenchTrace;
+use super::{BenchScheduler, BenchTrace};
 
 #[derive(Debug, Subcommand)]
 pub enum Bench {
@@ -25,6 +25,18 @@ Examples:
   orchestrator bench trace --trace openb --workload all --plot trace.svg
   orchestrator bench trace --trace own.csv --policy best-fit,cutting-stock --timeline")]
     Trace(BenchTrace),
+    /// Measure how fast pods get nodes, by the workloads of upstream's scheduler_perf.
+    #[command(
+        after_help = "A pod counts from the request that makes it until a watch shows it bound. \
+Without --kubeconfig an API server and a scheduler run in this process.
+
+Examples:
+  orchestrator bench scheduler --list
+  orchestrator bench scheduler --workload SchedulingBasic,PreemptionBasic --svg figures.svg
+  orchestrator bench scheduler --kubeconfig other.kubeconfig --label kube-scheduler --json > k.json
+  orchestrator bench scheduler --compare k.json"
+    )]
+    Scheduler(Box<BenchScheduler>),
 }
 
 #[derive(Args, Debug)]

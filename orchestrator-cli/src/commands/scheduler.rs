@@ -75,7 +75,8 @@ fn check(files: &[PathBuf], config: Option<&Path>) -> Result<(), BoxError> {
     }
 }
 
-fn read(config: Option<&Path>) -> Result<Configuration, BoxError> {
+/// The configuration in a file, or the default one.
+pub fn read(config: Option<&Path>) -> Result<Configuration, BoxError> {
     let configuration = match config {
         Some(path) => Configuration::read(path),
         None => Configuration::parse(DEFAULT, &Registry::default()),

@@ -21,7 +21,15 @@ pub fn cpu(pid: u32) -> io::Result<Duration> {
 /// # Errors
 /// There is no `/proc`.
 pub fn resident() -> io::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
+    resident_of(std::process::id())
+}
+
+/// The bytes of memory that a process holds.
+///
+/// # Errors
+/// The process is gone.
+pub fn resident_of(pid: u32) -> io::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
     Ok(kib.ok_or(io::ErrorKind::InvalidData)? * 1024)

@@ -1,4 +1,4 @@
-//! `orchestrator bench`: [`trace`] is about placement; the rest is `bench store`, what the engines
+//! `orchestrator bench`: [`trace`] and [`scheduler`] are about placement; the rest is `bench store`, what the engines
 //! do on this machine, beside a real etcd.
 //!
 //! ```text
@@ -16,6 +16,7 @@ mod latency;
 mod load;
 mod over_grpc;
 mod plot;
+mod scheduler;
 mod server;
 mod trace;
 
@@ -45,6 +46,7 @@ pub async fn run(bench: Bench) -> Result<(), BoxError> {
     let bench = match bench {
         Bench::Store(bench) => bench,
         Bench::Trace(bench) => return trace::run(&bench),
+        Bench::Scheduler(bench) => return scheduler::run(&bench).await,
     };
     if bench.dir.exists() {
         let why = format!("{} is there already; name a new folder by --dir", bench.dir.display());

@@ -288,22 +288,13 @@ async fn a_later_runtime_goes_on_with_the_containers_of_an_earlier_one() {
     assert_eq!(pod.sandbox.unwrap().ips, ips);
     assert!(pod.containers[0].is_running());
     assert_eq!(pod.containers[0].id, started.id);
-    child::open_pipe(&gate).unwrap().write_all_now(b"\n");
+    // Held open until it was read: what is in a pipe that nobody has open is lost.
+    let mut gate = child::open_pipe(&gate).unwrap();
+    std::io::Write::write_all(&mut gate, b"\n").unwrap();
     second.wrote(&started, "two").await;
     second.runtime.shut_down(std::time::Duration::from_secs(3600)).await;
     let exit = second.exited(&started).await.exit().unwrap().clone();
     assert_eq!(exit.reason, "ContainerStatusUnknown");
-}
-
-/// Writing without ceremony, for tests.
-trait WriteNow {
-    fn write_all_now(self, bytes: &[u8]);
-}
-
-impl WriteNow for std::fs::File {
-    fn write_all_now(mut self, bytes: &[u8]) {
-        std::io::Write::write_all(&mut self, bytes).unwrap();
-    }
 }
 
 #[tokio::test]

@@ -7,15 +7,15 @@ use orchestrator_core::store::{Event, Key, KeyRange, Revision};
 
 use super::block;
 use super::record::{Record, Start};
-use crate::mvcc::{Mvcc, Root};
+use crate::mvcc::{Mvcc, Snapshot};
 
 /// Streams `mvcc`, a fork, with `meta` for the engine that will read it; blocks of some 64 KiB.
 ///
-/// The first block takes as long as a read of the oldest revision; the fork stops no writer.
+/// The fork stops no writer.
 pub fn export(mvcc: Mvcc, meta: Bytes) -> impl Iterator<Item = Bytes> + Send {
     Exporter {
         part: Part::Start(meta),
-        root: Root::default(),
+        keys: mvcc.snapshot(mvcc.floor()).expect("the floor can be read"),
         mvcc,
         ready: VecDeque::new(),
         records: 0,
@@ -27,7 +27,7 @@ pub fn export(mvcc: Mvcc, meta: Bytes) -> impl Iterator<Item = Bytes> + Send {
 struct Exporter {
     mvcc: Mvcc,
     /// The keys at the floor.
-    root: Root,
+    keys: Snapshot,
     part: Part,
     /// Records that come next.
     ready: VecDeque<Record>,
@@ -72,8 +72,6 @@ impl Exporter {
 
     fn start(&mut self, meta: Bytes) -> Part {
         let floor = self.mvcc.floor();
-        let snapshot = self.mvcc.snapshot(floor).expect("the floor can be read");
-        self.root = snapshot.into_root();
         let (last_chosen, leases) = self.mvcc.leases().export();
         let newest = self.mvcc.revision();
         self.ready.push_back(Record::Start(Start { floor, newest, last_chosen, meta }));
@@ -84,8 +82,8 @@ impl Exporter {
 
     fn keys(&mut self, from: Key) -> Part {
         let rest = KeyRange { start: from, end: Some(Key::from("\0")) };
-        let kvs = self.root.iter(&rest).map(|(key, entry)| entry.to_kv(key));
-        self.ready.extend(kvs.take(KEYS_AT_A_TIME).map(Record::Key));
+        let found = self.keys.range(&rest, KEYS_AT_A_TIME, false);
+        self.ready.extend(found.kvs.into_iter().map(Record::Key));
         match self.ready.back() {
             Some(Record::Key(last)) if self.ready.len() == KEYS_AT_A_TIME => {
                 Part::Keys(Key::from([last.key.as_bytes(), b"\0"].concat()))

@@ -1,76 +1,90 @@
 //! Roots of past revisions.
 //!
 //! A root kept for every revision would make every write copy its path through the map. So a
-//! root is kept every so many events, and for revisions that somebody is reading page by page;
-//! any other revision is the next newer root with the events in between taken back.
+//! root is kept every so many events; any other revision is read from the next newer root, see
+//! `past`, or is made of it by taking back the events in between.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use orchestrator_core::store::Revision;
+use orchestrator_core::store::{Event, Revision};
 
+use super::churn::Churn;
+use super::log::Log;
 use super::root::Root;
 
-/// The fewest events between two kept roots: taking back that many takes a few milliseconds.
-/// Tests keep more, so as to read through them.
+/// The fewest events between two kept roots: what a key is led back through in well under a
+/// millisecond, were it always the same. Tests keep more, so as to read through them.
 const MIN_EVENTS_APART: usize = if cfg!(test) { 4 } else { 4096 };
 
 /// One kept root per this part of the keys: then few writes find their path shared with one.
 const KEYS_PER_EVENT: usize = 4;
 
-/// How many roots are kept for readers: that many lists may be paged through at a time without
-/// any being rebuilt.
-const MAX_PINS: usize = 32;
-
 /// Kept roots, by revision.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Checkpoints {
-    /// Every so many events, in order.
-    regular: VecDeque<(Revision, Root)>,
-    /// Those that readers use, the newest use last.
-    pins: VecDeque<(Revision, Root)>,
+pub(super) struct Checkpoints {
+    kept: VecDeque<Arc<Kept>>,
+    /// What came and went since the last kept root.
+    churn: Churn,
     events_since: usize,
 }
 
+/// A kept root.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) revision: Revision,
+    pub(super) root: Root,
+    /// What came and went since the root before.
+    pub(super) churn: Churn,
+}
+
 impl Checkpoints {
-    /// Notes a commit of `events` events that made `root`, and keeps it when it is time.
-    pub(crate) fn note(&mut self, revision: Revision, events: usize, root: &Root) {
-        self.events_since += events;
+    /// Notes a commit of `events` that made `root`, which is kept when it is time.
+    pub(super) fn note(&mut self, revision: Revision, events: &[Arc<Event>], root: &Root) {
+        self.churn.note(revision, events.iter().map(|event| &**event));
+        self.events_since += events.len();
         if self.events_since >= MIN_EVENTS_APART.max(root.len() / KEYS_PER_EVENT) {
             self.events_since = 0;
-            self.regular.push_back((revision, root.clone()));
+            let churn = std::mem::take(&mut self.churn);
+            self.kept.push_back(Arc::new(Kept { revision, root: root.clone(), churn }));
         }
-    }
-
-    /// Keeps `root` while it is among the last that readers used.
-    pub(crate) fn pin(&mut self, revision: Revision, root: &Root) {
-        self.pins.retain(|(at, _)| *at != revision);
-        if self.pins.len() == MAX_PINS {
-            self.pins.pop_front();
-        }
-        self.pins.push_back((revision, root.clone()));
     }
 
     /// The oldest kept root that is not older than `revision`.
-    pub(crate) fn at_or_after(&self, revision: Revision) -> Option<&(Revision, Root)> {
-        let index = self.regular.partition_point(|(at, _)| *at < revision);
-        let pinned = self.pins.iter().filter(|(at, _)| *at >= revision);
-        self.regular.get(index).into_iter().chain(pinned).min_by_key(|(at, _)| *at)
+    pub(super) fn at_or_after(&self, revision: Revision) -> Option<&Kept> {
+        let index = self.kept.partition_point(|kept| kept.revision < revision);
+        self.kept.get(index).map(|kept| &**kept)
+    }
+
+    /// What came and went since the last kept root.
+    pub(super) fn churn(&self) -> &Churn {
+        &self.churn
+    }
+
+    /// Notes that the events of `revision` are not kept any more.
+    pub(super) fn forget(&mut self, revision: Revision, events: &[Arc<Event>]) {
+        if self.kept.back().is_none_or(|kept| kept.revision < revision) {
+            self.churn.forget(revision, events.iter().map(|event| &**event));
+        }
     }
 
     /// Forgets the roots before `revision`.
-    pub(crate) fn drop_before(&mut self, revision: Revision) {
-        while self.regular.front().is_some_and(|(at, _)| *at < revision) {
-            self.regular.pop_front();
-        }
-        if self.pins.iter().any(|(at, _)| *at < revision) {
-            self.pins.retain(|(at, _)| *at >= revision);
+    pub(super) fn drop_before(&mut self, revision: Revision) {
+        while self.kept.front().is_some_and(|kept| kept.revision < revision) {
+            self.kept.pop_front();
         }
     }
 
-    /// Forgets the roots after `revision`.
-    pub(crate) fn truncate_after(&mut self, revision: Revision) {
-        self.regular.retain(|(at, _)| *at <= revision);
-        self.pins.retain(|(at, _)| *at <= revision);
-        self.events_since = 0;
+    /// Goes back to `revision`, the newest of `log`.
+    pub(super) fn truncate_after(&mut self, revision: Revision, log: &Log) {
+        self.kept.retain(|kept| kept.revision <= revision);
+        (self.churn, self.events_since) = (Churn::default(), 0);
+        let kept = self.kept.back().map_or(Revision::ZERO, |kept| kept.revision);
+        for later in kept.next().max(log.first()).get()..=revision.get() {
+            let later = Revision::new(later);
+            let events = log.get(later).map_or(&[][..], |events| events);
+            self.churn.note(later, events.iter().map(|event| &**event));
+            self.events_since += events.len();
+        }
     }
 }

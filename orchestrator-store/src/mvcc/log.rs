@@ -1,9 +1,9 @@
-//! The events of all kept revisions, in order: what watches read and what undoes writes.
+//! The events of all kept revisions, in order: what watches read and what leads keys back.
 
 use std::sync::Arc;
 
 use imbl::Vector;
-use orchestrator_core::store::{Event, Revision};
+use orchestrator_core::store::{Event, Key, Revision};
 
 use super::limits::Limits;
 
@@ -13,14 +13,25 @@ const EVENT_OVERHEAD_BYTES: u64 = 256;
 /// The events of one revision.
 pub(crate) type Commit = Arc<[Arc<Event>]>;
 
+/// Commits of more events are found through by the order of their keys.
+const FEW: usize = 8;
+
 /// One commit per revision, without gaps; the persistent vector makes a copy a pointer.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
-    commits: Vector<Commit>,
+    commits: Vector<Logged>,
     /// The revision of the first commit, or of the next one where there is none.
     first: Revision,
     events: usize,
     bytes: u64,
+}
+
+/// A commit as it is kept.
+#[derive(Clone, Debug)]
+struct Logged {
+    events: Commit,
+    /// The places of the events by key, where there are many.
+    order: Option<Arc<[u32]>>,
 }
 
 impl Log {
@@ -43,48 +54,74 @@ impl Log {
     pub(crate) fn push(&mut self, commit: Commit) {
         self.events += commit.len();
         self.bytes += commit_bytes(&commit);
-        self.commits.push_back(commit);
+        self.commits.push_back(Logged::new(commit));
     }
 
     /// The events of `revision`, where it is kept.
     pub(crate) fn get(&self, revision: Revision) -> Option<&Commit> {
-        let index = revision.get().checked_sub(self.first.get())?;
-        self.commits.get(usize::try_from(index).ok()?)
+        self.logged(revision).map(|logged| &logged.events)
     }
 
-    /// Forgets all before `revision`.
-    pub(crate) fn drop_before(&mut self, revision: Revision) {
-        while self.first < revision && self.pop() {}
+    /// What happened to `key` at `revision`, where that is kept and anything did.
+    pub(super) fn find(&self, revision: Revision, key: &Key) -> Option<&Event> {
+        let Logged { events, order } = self.logged(revision)?;
+        let Some(order) = order else {
+            return events.iter().find(|event| event.kv.key == *key).map(|event| &**event);
+        };
+        let key_of = |place: &u32| &events[*place as usize].kv.key;
+        let found = order.binary_search_by(|place| key_of(place).cmp(key)).ok()?;
+        Some(&events[order[found] as usize])
     }
 
-    /// Forgets the oldest while there is more than `limits` allow; the newest stays.
-    pub(crate) fn trim(&mut self, limits: &Limits) {
-        while (self.events > limits.history_events || self.bytes > limits.history_bytes)
-            && self.commits.len() > 1
-        {
-            self.pop();
-        }
+    /// Forgets the oldest commit if it is before `revision`, and returns it.
+    pub(super) fn pop_before(&mut self, revision: Revision) -> Option<(Revision, Commit)> {
+        if self.first < revision { self.pop() } else { None }
+    }
+
+    /// Forgets the oldest commit if there is more than `limits` allow, and returns it; the newest
+    /// stays.
+    pub(super) fn pop_beyond(&mut self, limits: &Limits) -> Option<(Revision, Commit)> {
+        let beyond = self.events > limits.history_events || self.bytes > limits.history_bytes;
+        if beyond && self.commits.len() > 1 { self.pop() } else { None }
     }
 
     /// Forgets all after `revision`.
     pub(crate) fn truncate_after(&mut self, revision: Revision) {
         while self.first.get() + self.commits.len() as u64 > revision.get() + 1 {
-            let Some(commit) = self.commits.pop_back() else { break };
-            self.forget(&commit);
+            let Some(logged) = self.commits.pop_back() else { break };
+            self.forget(&logged.events);
         }
     }
 
-    fn pop(&mut self) -> bool {
-        let Some(commit) = self.commits.pop_front() else { return false };
-        self.first = self.first.next();
-        self.forget(&commit);
-        true
+    fn logged(&self, revision: Revision) -> Option<&Logged> {
+        let index = revision.get().checked_sub(self.first.get())?;
+        self.commits.get(usize::try_from(index).ok()?)
+    }
+
+    fn pop(&mut self) -> Option<(Revision, Commit)> {
+        let Logged { events, .. } = self.commits.pop_front()?;
+        let revision = self.first;
+        self.first = revision.next();
+        self.forget(&events);
+        Some((revision, events))
     }
 
     fn forget(&mut self, commit: &Commit) {
         cool(commit);
         self.events -= commit.len();
         self.bytes -= commit_bytes(commit);
+    }
+}
+
+impl Logged {
+    fn new(events: Commit) -> Self {
+        let order = (events.len() > FEW).then(|| {
+            let count = u32::try_from(events.len()).expect("a command has fewer events");
+            let mut order: Vec<u32> = (0..count).collect();
+            order.sort_by(|a, b| events[*a as usize].kv.key.cmp(&events[*b as usize].kv.key));
+            order.into()
+        });
+        Self { events, order }
     }
 }
 
@@ -108,16 +145,34 @@ mod tests {
     use orchestrator_core::store::{Key, KeyValue};
     use orchestrator_core::value::Value;
 
-    fn commit(bytes: usize) -> Commit {
+    fn event(key: &str, bytes: usize) -> Arc<Event> {
         let kv = KeyValue {
-            key: Key::from("k"),
+            key: Key::from(key),
             value: Value::from_bytes(vec![b'x'; bytes]),
             create_revision: Revision::ZERO,
             mod_revision: Revision::ZERO,
             version: 1,
             lease: 0,
         };
-        Arc::from([Arc::new(Event { kv, prev: None, deleted: false })])
+        Arc::new(Event { kv, prev: None, deleted: false })
+    }
+
+    fn commit(bytes: usize) -> Commit {
+        Arc::from([event("k", bytes)])
+    }
+
+    #[test]
+    fn an_event_is_found_by_key_in_a_commit_of_any_length() {
+        for count in [1, FEW, FEW + 1, 40] {
+            let mut log = Log::new(Revision::new(2));
+            let keys: Vec<_> = (0..count).map(|n| format!("{}", n * 7 % count)).collect();
+            log.push(keys.iter().zip(0..).map(|(key, n)| event(key, n)).collect());
+            for (n, key) in keys.iter().enumerate() {
+                let found = log.find(Revision::new(2), &Key::from(key.as_str())).unwrap();
+                assert!(found.kv.key == Key::from(key.as_str()) && n < count);
+            }
+            assert!(log.find(Revision::new(2), &Key::from("x")).is_none());
+        }
     }
 
     #[test]
@@ -127,7 +182,7 @@ mod tests {
         assert!(log.get(Revision::new(1)).is_none() && log.get(Revision::new(12)).is_none());
         let value = |log: &Log, rev| log.get(Revision::new(rev)).map(|c| c[0].kv.value.size_hint());
         assert_eq!((value(&log, 2), value(&log, 11)), (Some(0), Some(9)));
-        log.drop_before(Revision::new(5));
+        while log.pop_before(Revision::new(5)).is_some() {}
         log.truncate_after(Revision::new(7));
         assert_eq!((value(&log, 4), value(&log, 5)), (None, Some(3)));
         assert_eq!((value(&log, 7), value(&log, 8)), (Some(5), None));
@@ -140,11 +195,11 @@ mod tests {
         let mut log = Log::new(Revision::new(2));
         for _ in 0..5 {
             log.push(commit(10));
-            log.trim(&limits);
+            while log.pop_beyond(&limits).is_some() {}
         }
         assert_eq!(log.first(), Revision::new(4));
         log.push(commit(5_000));
-        log.trim(&limits);
+        while log.pop_beyond(&limits).is_some() {}
         assert_eq!(log.first(), Revision::new(7));
         assert!(log.get(Revision::new(7)).is_some());
     }

@@ -6,21 +6,25 @@
 //!
 //! The map is persistent (structure is shared between versions), so a [`Snapshot`] that is read
 //! outside the engine's lock, a [fork](Mvcc::fork) and a kept root cost a pointer. Not every
-//! revision keeps its root, for that would make each write copy its path: see `checkpoints`.
+//! revision keeps its root, for that would make each write copy its path: see `checkpoints`. The
+//! others are read from the next newer root, each key led back by the log: see `past`.
 //! The log holds one commit per revision. What is older than the floor, by an explicit
 //! compaction or because of the [`Limits`], answers `Compacted`.
 
 mod check;
 mod checkpoints;
+mod churn;
 mod command;
 mod compare;
 mod lease;
 mod limits;
 mod log;
+mod past;
 mod reasons;
 mod restore;
 mod root;
 mod snapshot;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -34,7 +38,6 @@ pub use snapshot::Snapshot;
 pub(crate) use command::make_values;
 pub(crate) use reasons::REASONS;
 pub(crate) use restore::{Contradiction, Restore};
-pub(crate) use root::Root;
 pub(crate) use txn::Change;
 
 use std::sync::Arc;
@@ -48,7 +51,10 @@ use orchestrator_core::value::Value;
 use smallvec::SmallVec;
 
 use checkpoints::Checkpoints;
-use log::Log;
+use churn::Churn;
+use log::{Commit, Log};
+use past::Past;
+use root::Root;
 
 /// The revision of a store in which nothing was written.
 const FIRST_REVISION: Revision = Revision::new(1);
@@ -150,21 +156,10 @@ impl Mvcc {
     /// [`Compacted`](StoreError::Compacted), [`Future`](StoreError::Future).
     pub fn snapshot(&self, revision: Revision) -> Result<Snapshot, StoreError> {
         if revision.is_zero() {
-            return Ok(self.rewound(&self.root, self.revision));
+            return Ok(Snapshot::of_root(self.revision, self.revision, self.root.clone()));
         }
         self.check_revision(revision)?;
-        Ok(self.rewound(&self.root, revision))
-    }
-
-    /// Keeps a rewound snapshot's root, so that reading its revision again costs nothing.
-    ///
-    /// A few dozen are kept, those pinned last.
-    pub fn pin(&mut self, snapshot: &Snapshot) {
-        if let Some(root) = snapshot.rewound_root()
-            && snapshot.revision() >= self.floor
-        {
-            self.checkpoints.pin(snapshot.revision(), root);
-        }
+        Ok(self.view(&self.root, revision))
     }
 
     /// A copy that goes its own way from here; costs a few pointers.
@@ -182,8 +177,9 @@ impl Mvcc {
     /// # Errors
     /// [`Compacted`](StoreError::Compacted), [`Future`](StoreError::Future).
     pub fn fork_at(&self, revision: Revision) -> Result<Self, StoreError> {
-        let root = self.snapshot(revision)?.into_root();
+        self.check_revision(revision)?;
         let mut fork = self.fork();
+        fork.root = self.root_of(revision);
         let newer = (revision.get() + 1..=self.revision.get()).rev();
         for event in newer.filter_map(|rev| self.log.get(Revision::new(rev))).flat_map(|c| c.iter())
         {
@@ -193,8 +189,7 @@ impl Mvcc {
             }
         }
         fork.log.truncate_after(revision);
-        fork.checkpoints.truncate_after(revision);
-        fork.root = root;
+        fork.checkpoints.truncate_after(revision, &fork.log);
         fork.revision = revision;
         Ok(fork)
     }
@@ -235,7 +230,9 @@ impl Mvcc {
             return Err(StoreError::Compacted { wanted: revision, oldest: self.floor });
         }
         self.check_revision(revision)?;
-        self.log.drop_before(revision);
+        while let Some((dropped, events)) = self.log.pop_before(revision) {
+            self.checkpoints.forget(dropped, &events);
+        }
         self.raise_floor(revision);
         Ok(())
     }
@@ -268,14 +265,29 @@ impl Mvcc {
     }
 
     /// The view of `revision`, which is kept, where `newest` is the newest committed root.
-    fn rewound(&self, newest: &Root, revision: Revision) -> Snapshot {
-        let (base, root) = match self.checkpoints.at_or_after(revision) {
-            Some((base, root)) if revision < self.revision => (*base, root),
-            _ => (self.revision, newest),
+    fn view(&self, newest: &Root, revision: Revision) -> Snapshot {
+        let of_past = |root: &Root, churn: &Churn| {
+            let past = Past::new(revision, root.clone(), churn.clone(), self.log.clone());
+            Snapshot::of_past(revision, self.revision, past)
         };
+        let of_root = |root: &Root| Snapshot::of_root(revision, self.revision, root.clone());
+        match self.checkpoints.at_or_after(revision) {
+            _ if revision == self.revision => of_root(newest),
+            Some(kept) if revision == kept.revision => of_root(&kept.root),
+            Some(kept) => of_past(&kept.root, &kept.churn),
+            None => of_past(newest, self.checkpoints.churn()),
+        }
+    }
+
+    /// The root of `revision`, made by taking back what is newer: at most some thousands of events,
+    /// in proportion to the number of keys.
+    fn root_of(&self, revision: Revision) -> Root {
+        let kept = self.checkpoints.at_or_after(revision);
+        let (base, root) = kept.map_or((self.revision, &self.root), |at| (at.revision, &at.root));
+        let mut root = root.clone();
         let newer = (revision.get() + 1..=base.get()).rev().map(Revision::new);
-        let undo = newer.filter_map(|revision| self.log.get(revision).cloned()).collect();
-        Snapshot::new(revision, self.revision, root.clone(), undo)
+        newer.filter_map(|newer| self.log.get(newer)).for_each(|commit| root.undo(commit));
+        root
     }
 
     /// Makes `events` the next revision, unless there are none.
@@ -284,13 +296,16 @@ impl Mvcc {
             return;
         }
         self.revision = self.revision.next();
-        self.checkpoints.note(self.revision, events.len(), &self.root);
-        self.log.push(match events.into_inner() {
+        self.checkpoints.note(self.revision, &events, &self.root);
+        let commit: Commit = match events.into_inner() {
             Ok(one) => Arc::from(one),
             Err(several) => Arc::from(several.into_vec()),
-        });
+        };
+        self.log.push(commit);
         self.turn_cool();
-        self.log.trim(&self.limits);
+        while let Some((dropped, events)) = self.log.pop_beyond(&self.limits) {
+            self.checkpoints.forget(dropped, &events);
+        }
         // The floor's own commit is kept; the first revision has none.
         let oldest = self.log.first();
         if oldest > self.floor.max(FIRST_REVISION.next()) {

@@ -107,21 +107,12 @@ impl Root {
         &'a self,
         keys: &'a KeyRange,
     ) -> impl Iterator<Item = (&'a Key, &'a Entry)> {
-        let start = keys.start.as_bytes();
-        let one = keys.end.is_none().then(|| self.map.get_key_value(start)).flatten();
-        let range = keys.end.as_ref().map(|_| self.map.range(start, end(keys)));
-        one.into_iter().chain(range.into_iter().flatten())
+        self.map.iter(keys)
     }
 
     /// How many keys of `keys` there are, without looking at them.
-    fn count(&self, keys: &KeyRange) -> usize {
-        let start = keys.start.as_bytes();
-        match end(keys) {
-            None if keys.end.is_none() => usize::from(self.map.get(start).is_some()),
-            None => self.map.len() - self.map.rank(start),
-            // A range that ends before it starts is empty.
-            Some(end) => self.map.rank(end).saturating_sub(self.map.rank(start)),
-        }
+    pub(super) fn count(&self, keys: &KeyRange) -> usize {
+        self.map.count(keys)
     }
 
     /// Reads; the answer says `newest` for the store's revision.
@@ -146,7 +137,7 @@ impl Root {
     }
 
     /// Takes back the events of one revision.
-    pub(crate) fn undo(&mut self, events: &[std::sync::Arc<Event>]) {
+    pub(super) fn undo(&mut self, events: &[std::sync::Arc<Event>]) {
         for event in events.iter().rev() {
             match &event.prev {
                 Some(prev) => drop(self.put(prev.key.clone(), |_| Entry::from_kv(prev))),
@@ -154,9 +145,4 @@ impl Root {
             }
         }
     }
-}
-
-/// Where a range of keys ends, if it does.
-fn end(keys: &KeyRange) -> Option<&[u8]> {
-    keys.end.as_ref().map(Key::as_bytes).filter(|_| !keys.is_unbounded())
 }

@@ -2,22 +2,31 @@
 
 use orchestrator_core::store::{KeyRange, RangeResponse, Revision};
 
-use super::log::Commit;
+use super::past::Past;
 use super::root::Root;
 
-/// All keys as they were at one revision.
+/// All keys as they were at one revision. To make one, and to copy it, costs a few pointers.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     revision: Revision,
     newest: Revision,
-    root: Root,
-    /// Commits to take back, newest first, before the root is that of `revision`.
-    undo: Vec<Commit>,
+    keys: Keys,
+}
+
+/// Where the keys are.
+#[derive(Clone, Debug)]
+enum Keys {
+    Root(Root),
+    Past(Past),
 }
 
 impl Snapshot {
-    pub(super) fn new(revision: Revision, newest: Revision, root: Root, undo: Vec<Commit>) -> Self {
-        Self { revision, newest, root, undo }
+    pub(super) fn of_root(revision: Revision, newest: Revision, root: Root) -> Self {
+        Self { revision, newest, keys: Keys::Root(root) }
+    }
+
+    pub(super) fn of_past(revision: Revision, newest: Revision, past: Past) -> Self {
+        Self { revision, newest, keys: Keys::Past(past) }
     }
 
     /// The revision that it shows.
@@ -25,27 +34,11 @@ impl Snapshot {
         self.revision
     }
 
-    /// Takes back what is newer than the revision; tells whether there was anything.
-    ///
-    /// At most some thousands of events, in proportion to the number of keys.
-    pub fn rewind(&mut self) -> bool {
-        let undo = std::mem::take(&mut self.undo);
-        undo.iter().for_each(|commit| self.root.undo(commit));
-        !undo.is_empty()
-    }
-
     /// Reads `keys`: at most `limit` (0 for all), or only their number.
-    pub fn range(&mut self, keys: &KeyRange, limit: usize, count_only: bool) -> RangeResponse {
-        self.rewind();
-        self.root.range(keys, limit, count_only, self.newest)
-    }
-
-    pub(crate) fn into_root(mut self) -> Root {
-        self.rewind();
-        self.root
-    }
-
-    pub(super) fn rewound_root(&self) -> Option<&Root> {
-        self.undo.is_empty().then_some(&self.root)
+    pub fn range(&self, keys: &KeyRange, limit: usize, count_only: bool) -> RangeResponse {
+        match &self.keys {
+            Keys::Root(root) => root.range(keys, limit, count_only, self.newest),
+            Keys::Past(past) => past.range(keys, limit, count_only, self.newest),
+        }
     }
 }

@@ -202,33 +202,48 @@ fn equal_commands_at_equal_times_make_equal_states() {
 }
 
 proptest! {
-    /// Any revision reads the same from a checkpoint, a pin or the newest root.
+    /// Any revision reads the same from whichever root, and as a fork, in whole and in part.
     #[test]
     fn every_kept_revision_reads_as_it_was(
-        writes in proptest::collection::vec((0..8_u8, any::<bool>()), 1..60),
-        pins in proptest::collection::vec(0..60_u64, 0..4),
-        seen in 0..60_u64,
+        writes in proptest::collection::vec((0..8_u8, 0..8_u8, any::<bool>()), 1..60),
+        compacted in 0..40_u64,
     ) {
         let mut mvcc = store(Limits::default());
         let mut states = vec![String::new(), String::new()];
-        for (number, (key, deletes)) in writes.iter().enumerate() {
+        for (first, second, deletes) in writes {
             let before = mvcc.revision();
-            let key = format!("k{key}");
-            run(&mut mvcc, vec![if *deletes { delete(&key) } else { put(&key, "v") }]);
+            // Two keys at a time, so that more than one changes at a revision.
+            let keys = [first, second].map(|key| format!("k{key}"));
+            let keys = if first == second { &keys[..1] } else { &keys[..] };
+            let op = |key: &String| if deletes { delete(key) } else { put(key, "v") };
+            run(&mut mvcc, keys.iter().map(op).collect());
             if mvcc.revision() > before {
                 states.push(show(&mvcc, 0));
             }
-            if pins.contains(&(number as u64)) {
-                let revision = Revision::new(seen.clamp(1, mvcc.revision().get()));
-                let mut snapshot = mvcc.snapshot(revision).unwrap();
-                snapshot.rewind();
-                mvcc.pin(&snapshot);
-            }
         }
-        for revision in 1..=mvcc.revision().get() {
-            prop_assert_eq!(&show(&mvcc, revision), &states[revision as usize]);
-            let fork = mvcc.fork_at(Revision::new(revision)).unwrap();
-            prop_assert_eq!(&show(&fork, 0), &states[revision as usize]);
+        let floor = mvcc.compact(Revision::new(compacted)).map_or(1, |()| compacted);
+        for revision in floor..=mvcc.revision().get() {
+            let state = &states[revision as usize];
+            prop_assert_eq!(&show(&mvcc, revision), state);
+            let part = Range {
+                revision: Revision::new(revision),
+                limit: 2,
+                ..Range::new(KeyRange { start: "k2".into(), end: Some("k6".into()) })
+            };
+            let found = mvcc.range(&part).unwrap();
+            let wanted: Vec<_> = state
+                .split_whitespace()
+                .filter(|kv| ("k2".."k6").contains(&&kv[..2]))
+                .collect();
+            let shown: Vec<_> = found.kvs.iter().map(show_kv).collect();
+            prop_assert_eq!(&shown[..], &wanted[..wanted.len().min(2)]);
+            prop_assert_eq!((found.count, found.more), (wanted.len() as u64, wanted.len() > 2));
+            let mut fork = mvcc.fork_at(Revision::new(revision)).unwrap();
+            prop_assert_eq!(&show(&fork, 0), state);
+            run(&mut fork, vec![put("k9", "f"), delete("k0")]);
+            for past in floor..=revision {
+                prop_assert_eq!(&show(&fork, past), &states[past as usize]);
+            }
         }
     }
 }

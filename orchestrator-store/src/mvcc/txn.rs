@@ -165,7 +165,7 @@ impl Applying<'_> {
         let Range { keys, revision, limit, count_only, .. } = range;
         match &self.before {
             Some(before) if !revision.is_zero() => {
-                let mut past = self.mvcc.rewound(before, *revision);
+                let past = self.mvcc.view(before, *revision);
                 let response = past.range(keys, *limit, *count_only);
                 RangeResponse { revision: self.newest(), ..response }
             }

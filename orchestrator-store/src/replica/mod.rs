@@ -116,7 +116,7 @@ impl Replica {
 
     /// Reads; anything but one present key is read outside the lock.
     pub(crate) fn range(&self, range: &Range) -> Result<RangeResponse, StoreError> {
-        let mut snapshot = {
+        let snapshot = {
             let state = self.state.lock();
             if range.keys.end.is_none() && range.revision.is_zero() {
                 return state.mvcc.range(range);
@@ -124,13 +124,7 @@ impl Replica {
             state.mvcc.check_keys(&range.keys)?;
             state.mvcc.snapshot(range.revision)?
         };
-        let rebuilt = snapshot.rewind();
-        let found = snapshot.range(&range.keys, range.limit, range.count_only);
-        // The reader of a page will want the next one, of the same revision.
-        if rebuilt || found.more {
-            self.state.lock().mvcc.pin(&snapshot);
-        }
-        Ok(found)
+        Ok(snapshot.range(&range.keys, range.limit, range.count_only))
     }
 
     /// Watches; the stream holds this replica, and ends when it is closed.

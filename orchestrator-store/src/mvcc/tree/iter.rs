@@ -3,7 +3,7 @@
 use orchestrator_core::store::Key;
 use smallvec::SmallVec;
 
-use super::node::{self, Child, Node};
+use super::node::{Child, Node};
 
 /// The keys of a range with their values.
 pub(crate) struct Iter<'a, V> {
@@ -21,12 +21,12 @@ impl<'a, V> Iter<'a, V> {
         loop {
             match node {
                 Node::Inner(children) => {
-                    let at = node::child_of(children, start);
+                    let at = children.not_after(start);
                     rest.push(children[at + 1..].iter());
                     node = &children[at].node;
                 }
                 Node::Leaf(items) => {
-                    let at = node::search(items, start).unwrap_or_else(|at| at);
+                    let at = items.search(start).unwrap_or_else(|at| at);
                     return Self { leaf: items[at..].iter(), rest, end };
                 }
             }

@@ -4,10 +4,13 @@
 //! the others in place. Every node above the leaves knows how many keys each of its children has,
 //! so that the keys of a range are counted without looking at them. Nodes are no larger than what
 //! they hold, and one that is filled in order is filled up, which is what loading a checkpoint
-//! does: the map's share of the memory of a key is then some 70 bytes.
+//! does: the map's share of the memory of a key is then some 70 bytes. Of the keys of a node, a
+//! search looks at two bytes each that lie together, and then at one key.
 
+mod heads;
 mod iter;
 mod node;
+mod sorted;
 #[cfg(test)]
 mod tests;
 
@@ -15,9 +18,10 @@ pub(crate) use iter::Iter;
 
 use std::sync::Arc;
 
-use orchestrator_core::store::Key;
+use orchestrator_core::store::{Key, KeyRange};
 
 use node::{Child, Node};
+use sorted::Sorted;
 
 /// An ordered map from keys to `V`.
 #[derive(Clone)]
@@ -35,7 +39,7 @@ impl<V> std::fmt::Debug for Tree<V> {
 
 impl<V> Default for Tree<V> {
     fn default() -> Self {
-        Self { root: Arc::new(Node::Leaf(Vec::new())), len: 0 }
+        Self { root: Arc::new(Node::Leaf(Sorted::new(Vec::new()))), len: 0 }
     }
 }
 
@@ -53,9 +57,9 @@ impl<V> Tree<V> {
         let mut node = &*self.root;
         loop {
             match node {
-                Node::Inner(children) => node = &children[node::child_of(children, key)].node,
+                Node::Inner(children) => node = &children[children.not_after(key)].node,
                 Node::Leaf(items) => {
-                    let found = node::search(items, key).ok()?;
+                    let found = items.search(key).ok()?;
                     return Some((&items[found].0, &items[found].1));
                 }
             }
@@ -67,6 +71,25 @@ impl<V> Tree<V> {
         Iter::new(&self.root, start, end)
     }
 
+    /// The keys of `keys` in order.
+    pub(crate) fn iter<'a>(&'a self, keys: &'a KeyRange) -> impl Iterator<Item = (&'a Key, &'a V)> {
+        let start = keys.start.as_bytes();
+        let one = keys.end.is_none().then(|| self.get_key_value(start)).flatten();
+        let range = keys.end.as_ref().map(|_| self.range(start, end(keys)));
+        one.into_iter().chain(range.into_iter().flatten())
+    }
+
+    /// How many keys of `keys` there are, without looking at them.
+    pub(crate) fn count(&self, keys: &KeyRange) -> usize {
+        let start = keys.start.as_bytes();
+        match end(keys) {
+            None if keys.end.is_none() => usize::from(self.get(start).is_some()),
+            None => self.len - self.rank(start),
+            // A range that ends before it starts is empty.
+            Some(end) => self.rank(end).saturating_sub(self.rank(start)),
+        }
+    }
+
     /// How many keys come before `key`.
     pub(crate) fn rank(&self, key: &[u8]) -> usize {
         let mut node = &*self.root;
@@ -74,12 +97,12 @@ impl<V> Tree<V> {
         loop {
             match node {
                 Node::Inner(children) => {
-                    let at = node::child_of(children, key);
+                    let at = children.not_after(key);
                     before += children[..at].iter().map(|child| child.count).sum::<usize>();
                     node = &children[at].node;
                 }
                 Node::Leaf(items) => {
-                    return before + node::search(items, key).unwrap_or_else(|at| at);
+                    return before + items.search(key).unwrap_or_else(|at| at);
                 }
             }
         }
@@ -93,12 +116,12 @@ impl<V: Clone> Tree<V> {
         loop {
             match node {
                 Node::Inner(children) => {
-                    let at = node::child_of(children, key);
-                    node = Arc::make_mut(&mut children[at].node);
+                    let at = children.not_after(key);
+                    node = Arc::make_mut(&mut children.item_mut(at).node);
                 }
                 Node::Leaf(items) => {
-                    let found = node::search(items, key).ok()?;
-                    let (key, value) = &mut items[found];
+                    let found = items.search(key).ok()?;
+                    let (key, value) = items.item_mut(found);
                     return Some((key, value));
                 }
             }
@@ -109,10 +132,10 @@ impl<V: Clone> Tree<V> {
     pub(crate) fn insert(&mut self, key: Key, value: V) {
         self.len += 1;
         let Some(right) = node::insert(&mut self.root, key, value) else { return };
-        let left = std::mem::replace(&mut self.root, Arc::new(Node::Inner(Vec::new())));
+        let left = Arc::clone(&self.root);
         // The first key of the first child is never looked at.
         let left = Child { first: Key::from(""), count: self.len - right.count, node: left };
-        self.root = Arc::new(Node::Inner(vec![left, right]));
+        self.root = Arc::new(Node::Inner(Sorted::new(vec![left, right])));
     }
 
     pub(crate) fn remove(&mut self, key: &[u8]) -> Option<(Key, V)> {
@@ -127,4 +150,9 @@ impl<V: Clone> Tree<V> {
         }
         removed
     }
+}
+
+/// Where a range of keys ends, if it does.
+fn end(keys: &KeyRange) -> Option<&[u8]> {
+    keys.end.as_ref().map(Key::as_bytes).filter(|_| !keys.is_unbounded())
 }

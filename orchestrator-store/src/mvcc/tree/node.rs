@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use orchestrator_core::store::Key;
 
+use super::sorted::{Keyed, Sorted};
+
 /// The most items of a leaf, and the most children of a node above: large enough that the nodes
 /// above weigh nothing, small enough to be copied in a microsecond.
 pub(super) const MAX: usize = if cfg!(test) { 6 } else { 32 };
@@ -11,16 +13,13 @@ pub(super) const MAX: usize = if cfg!(test) { 6 } else { 32 };
 /// A node with fewer joins a neighbour, if both together fit.
 const FEW: usize = MAX / 3;
 
-/// By how many items the room of a leaf grows: little is left unused.
-const GROWTH: usize = 4;
-
 /// A node of the tree.
 #[derive(Clone)]
 pub(super) enum Node<V> {
-    /// Keys with their values, in order.
-    Leaf(Vec<(Key, V)>),
-    /// Further nodes, in order; at least one.
-    Inner(Vec<Child<V>>),
+    /// Keys with their values.
+    Leaf(Sorted<(Key, V)>),
+    /// Further nodes; at least one.
+    Inner(Sorted<Child<V>>),
 }
 
 /// A node below another one.
@@ -55,55 +54,47 @@ impl<V> Node<V> {
     }
 }
 
-/// Where `key` is in a leaf, or where it would be.
-pub(super) fn search<V>(items: &[(Key, V)], key: &[u8]) -> Result<usize, usize> {
-    items.binary_search_by(|(item, _)| item.as_bytes().cmp(key))
-}
-
-/// Which child `key` belongs to.
-pub(super) fn child_of<V>(children: &[Child<V>], key: &[u8]) -> usize {
-    children[1..].partition_point(|child| child.first.as_bytes() <= key)
-}
-
 /// Adds a key that is not there; returns the new right neighbour where the node had to split.
 pub(super) fn insert<V: Clone>(node: &mut Arc<Node<V>>, key: Key, value: V) -> Option<Child<V>> {
     match Arc::make_mut(node) {
         Node::Leaf(items) => {
-            let at = search(items, key.as_bytes()).unwrap_or_else(|at| at);
+            let at = items.search(key.as_bytes()).unwrap_or_else(|at| at);
             if items.len() < MAX {
-                put(items, at, (key, value));
+                items.insert(at, (key, value));
                 return None;
             }
-            let middle = split_at(at, items.len());
-            let mut right = split_off(items, middle);
-            match at.checked_sub(middle) {
-                Some(at) => put(&mut right, at, (key, value)),
-                None => put(items, at, (key, value)),
-            }
+            let right = insert_splitting(items, at, (key, value));
             let (first, count) = (right[0].0.clone(), right.len());
             Some(Child { first, count, node: Arc::new(Node::Leaf(right)) })
         }
         Node::Inner(children) => {
-            let at = child_of(children, key.as_bytes());
-            let split = insert(&mut children[at].node, key, value);
-            children[at].count += 1;
+            let at = children.not_after(key.as_bytes());
+            let child = children.item_mut(at);
+            let split = insert(&mut child.node, key, value);
+            child.count += 1;
             let new = split?;
-            children[at].count -= new.count;
+            child.count -= new.count;
             if children.len() < MAX {
-                put(children, at + 1, new);
+                children.insert(at + 1, new);
                 return None;
             }
-            let middle = split_at(at + 1, children.len());
-            let mut right = split_off(children, middle);
-            match (at + 1).checked_sub(middle) {
-                Some(at) => put(&mut right, at, new),
-                None => put(children, at + 1, new),
-            }
+            let right = insert_splitting(children, at + 1, new);
             let first = right[0].first.clone();
             let count = right.iter().map(|child| child.count).sum();
             Some(Child { first, count, node: Arc::new(Node::Inner(right)) })
         }
     }
+}
+
+/// Adds `item` at `at` to a full node; returns the right part of it, which has to be split off.
+fn insert_splitting<T: Keyed>(items: &mut Sorted<T>, at: usize, item: T) -> Sorted<T> {
+    let middle = split_at(at, items.len());
+    let mut right = Sorted::new(items.split_off(middle));
+    match at.checked_sub(middle) {
+        Some(at) => right.insert(at, item),
+        None => items.insert(at, item),
+    }
+    right
 }
 
 /// Where to split a full node that gets one more at `at`: in the middle, but behind its end where
@@ -116,16 +107,15 @@ fn split_at(at: usize, len: usize) -> usize {
 pub(super) fn remove<V: Clone>(node: &mut Arc<Node<V>>, key: &[u8]) -> Option<(Key, V)> {
     match Arc::make_mut(node) {
         Node::Leaf(items) => {
-            let at = search(items, key).ok()?;
-            let removed = items.remove(at);
-            items.shrink_to(items.len() + GROWTH);
-            Some(removed)
+            let at = items.search(key).ok()?;
+            Some(items.remove(at))
         }
         Node::Inner(children) => {
-            let at = child_of(children, key);
-            let removed = remove(&mut children[at].node, key)?;
-            children[at].count -= 1;
-            if children[at].node.len() < FEW {
+            let at = children.not_after(key);
+            let child = children.item_mut(at);
+            let removed = remove(&mut child.node, key)?;
+            child.count -= 1;
+            if child.node.len() < FEW {
                 join(children, at);
             }
             Some(removed)
@@ -134,7 +124,7 @@ pub(super) fn remove<V: Clone>(node: &mut Arc<Node<V>>, key: &[u8]) -> Option<(K
 }
 
 /// Joins the child at `at` with a neighbour if they fit one node; an empty one goes in any case.
-fn join<V: Clone>(children: &mut Vec<Child<V>>, at: usize) {
+fn join<V: Clone>(children: &mut Sorted<Child<V>>, at: usize) {
     let fits = |left: usize, right: usize| {
         children.get(right).is_some_and(|right| children[left].node.len() + right.node.len() <= MAX)
     };
@@ -146,13 +136,14 @@ fn join<V: Clone>(children: &mut Vec<Child<V>>, at: usize) {
 }
 
 /// Joins the child at `at` with its right neighbour.
-fn join_right<V: Clone>(children: &mut Vec<Child<V>>, at: usize) {
+fn join_right<V: Clone>(children: &mut Sorted<Child<V>>, at: usize) {
     let right = children.remove(at + 1);
-    let left = &mut children[at];
+    let left = children.item_mut(at);
     let moved = Arc::unwrap_or_clone(right.node);
     match (Arc::make_mut(&mut left.node), moved) {
-        (Node::Leaf(items), Node::Leaf(moved)) => items.extend(moved),
-        (Node::Inner(inner), Node::Inner(mut moved)) => {
+        (Node::Leaf(items), Node::Leaf(moved)) => items.extend(moved.into_items()),
+        (Node::Inner(inner), Node::Inner(moved)) => {
+            let mut moved = moved.into_items();
             // The first child's own first key means nothing; what is known of it stands above.
             moved[0].first = right.first;
             inner.extend(moved);
@@ -160,19 +151,4 @@ fn join_right<V: Clone>(children: &mut Vec<Child<V>>, at: usize) {
         _ => unreachable!("all leaves are equally deep"),
     }
     left.count = left.node.count();
-}
-
-/// Inserts without making much more room than needed.
-fn put<T>(items: &mut Vec<T>, at: usize, item: T) {
-    if items.len() == items.capacity() {
-        items.reserve_exact(GROWTH.min(MAX - items.len()));
-    }
-    items.insert(at, item);
-}
-
-/// Splits without leaving room behind.
-fn split_off<T>(items: &mut Vec<T>, at: usize) -> Vec<T> {
-    let right = items.split_off(at);
-    items.shrink_to_fit();
-    right
 }

@@ -1,0 +1,126 @@
+//! Reads a revision from the next newer root: no root is made, only keys that are read are led
+//! back.
+
+use std::iter::Peekable;
+
+use orchestrator_core::store::{Key, KeyRange, KeyValue, RangeResponse, Revision};
+
+use super::churn::Churn;
+use super::log::Log;
+use super::root::Root;
+
+/// All keys at a revision that no root was kept of.
+#[derive(Clone, Debug)]
+pub(super) struct Past {
+    revision: Revision,
+    /// The keys at a later revision.
+    root: Root,
+    /// What came and went up to that.
+    churn: Churn,
+    log: Log,
+}
+
+/// Where the way back of a key has come to.
+enum Step {
+    /// The key was this.
+    There(KeyValue),
+    /// The key had been deleted at the revision.
+    Deleted(Revision),
+}
+
+impl Past {
+    /// The keys at `revision`, of which `churn` knows what happened until `root`, and `log` how.
+    pub(super) fn new(revision: Revision, root: Root, churn: Churn, log: Log) -> Self {
+        Self { revision, root, churn, log }
+    }
+
+    /// Reads; the answer says `newest` for the store's revision.
+    pub(super) fn range(
+        &self,
+        keys: &KeyRange,
+        limit: usize,
+        count_only: bool,
+        newest: Revision,
+    ) -> RangeResponse {
+        let kept = match (count_only, limit) {
+            (true, _) => 0,
+            (false, 0) => usize::MAX,
+            (false, limit) => limit,
+        };
+        let count = self.count(keys);
+        let room = kept.min(usize::try_from(count).unwrap_or(usize::MAX));
+        let mut kvs = Vec::with_capacity(room);
+        if room > 0 {
+            kvs.extend(self.iter(keys).take(room));
+        }
+        let more = !count_only && count > kvs.len() as u64;
+        RangeResponse { revision: newest, kvs, count, more }
+    }
+
+    /// The keys of `keys` in order, as they were.
+    fn iter<'a>(&'a self, keys: &'a KeyRange) -> impl Iterator<Item = KeyValue> + 'a {
+        let there = self.root.iter(keys).map(|(key, entry)| match entry.mod_revision {
+            newer if newer > self.revision => (key, self.lead_back(key, newer)),
+            _ => (key, Some(entry.to_kv(key))),
+        });
+        let gone = self.churn.gone(keys).map(|(key, at)| (key, self.back(key, Step::Deleted(*at))));
+        Merged { one: there.peekable(), other: gone.peekable() }.flatten()
+    }
+
+    fn count(&self, keys: &KeyRange) -> u64 {
+        let then = self.root.count(keys) as i64 - self.churn.grown(keys, self.revision);
+        u64::try_from(then).expect("no more keys came than are there")
+    }
+
+    /// What `key` was, which was written at `newer`, after the revision.
+    fn lead_back(&self, key: &Key, newer: Revision) -> Option<KeyValue> {
+        let step = self.before(key, newer)?;
+        self.back(key, step)
+    }
+
+    /// Goes back from `step` to what `key` was at the revision.
+    fn back(&self, key: &Key, mut step: Step) -> Option<KeyValue> {
+        loop {
+            let newer = match step {
+                Step::There(kv) if kv.mod_revision <= self.revision => return Some(kv),
+                Step::There(kv) => kv.mod_revision,
+                Step::Deleted(at) if at <= self.revision => return None,
+                Step::Deleted(at) => at,
+            };
+            step = self.before(key, newer)?;
+        }
+    }
+
+    /// What was of `key` before its event at `newer`; none where it was never there since the
+    /// root before.
+    fn before(&self, key: &Key, newer: Revision) -> Option<Step> {
+        let event = self.log.find(newer, key).expect("events after a readable revision are kept");
+        match &event.prev {
+            Some(prev) => Some(Step::There(prev.clone())),
+            None => self.churn.deleted_before(newer, key).map(Step::Deleted),
+        }
+    }
+}
+
+/// Two streams of keys in order as one; no key is in both.
+struct Merged<A: Iterator, B: Iterator> {
+    one: Peekable<A>,
+    other: Peekable<B>,
+}
+
+impl<'a, T, A, B> Iterator for Merged<A, B>
+where
+    A: Iterator<Item = (&'a Key, T)>,
+    B: Iterator<Item = (&'a Key, T)>,
+{
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        let first = match (self.one.peek(), self.other.peek()) {
+            (Some((one, _)), Some((other, _))) => one < other,
+            (one, _) => one.is_some(),
+        };
+        let next = if first { self.one.next() } else { self.other.next() };
+        next.map(|(_, item)| item)
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use orchestrator_core::env::Tasks;
-use orchestrator_core::store::{Key, KeyRange, Revision, WatchRequest};
+use orchestrator_core::store::{Key, KeyRange, Op, Revision, Txn, WatchRequest};
 use orchestrator_core::{Env, Store, StoreExt, Value};
 use orchestrator_store::{DurableStore, Limits, MemoryStore};
 
@@ -85,22 +85,40 @@ fn long_list() {
     row("memory: list of 150,000 objects of 10 KB", format!("{time:.1?}"), "< 1 s");
 }
 
+/// Reads of revisions that were never read before, each of another one.
 fn past() {
+    const READS: u64 = 200;
     let keys = keys(100_000);
     let store = MemoryStore::new(Env::system());
-    keys.iter().for_each(|key| drop(now(store.txn(put(key, &value(256))))));
-    keys.iter().take(50_000).for_each(|key| drop(now(store.txn(put(key, &value(256))))));
+    let write = |key: &Key| drop(now(store.txn(put(key, &value(256)))));
+    keys.iter().for_each(write);
     let (_, time) = timed(|| (0..1000).for_each(|_| drop(store.fork(Env::system()))));
     row("memory: fork of 100,000 keys", format!("{:.1?}", time / 1000), "O(1)");
-    let then = Revision::new(now(store.status()).expect("a status").revision.get() - 40_000);
-    let list =
-        |revision| move |store: &MemoryStore| now(store.list(KeyRange::prefix(""), revision, 500));
-    let (_, time) = timed(|| list(then)(&store).expect("a list"));
-    row("memory: list of 500, 40,000 revisions ago, first", format!("{time:.1?}"), "");
-    let (_, time) = timed(|| list(then)(&store).expect("a list"));
-    row("memory: list of 500, 40,000 revisions ago, again", format!("{time:.1?}"), "");
-    let (_, time) = timed(|| list(Revision::ZERO)(&store).expect("a list"));
-    row("memory: list of 500, now", format!("{time:.1?}"), "");
+    let lists = |what: &str, limit: usize, reads: u64| {
+        let newest = now(store.status()).expect("a status").revision.get();
+        let mean = |revision: &dyn Fn(u64) -> u64| {
+            let list = |n| {
+                let revision = Revision::new(revision(n));
+                drop(now(store.list(KeyRange::prefix(""), revision, limit)).expect("a list"));
+            };
+            timed(|| (0..reads).for_each(list)).1 / reads as u32
+        };
+        let (today, then) = (mean(&|_| 0), mean(&|n| newest - 49_900 + n * 197 % 20_000));
+        let ratio = then.as_secs_f64() / today.as_secs_f64();
+        row(&format!("memory: {what}, now"), format!("{today:.1?}"), "");
+        row(&format!("memory: {what}, 30,000 to 50,000 back"), format!("{then:.1?}"), "as now");
+        row("memory: that in times of now", format!("{ratio:.2}"), "1");
+    };
+    keys.iter().take(50_000).for_each(write);
+    lists("list of 500 after updates", 500, READS);
+    lists("list of 100,000 after updates", 0, 10);
+    for key in keys.iter().skip(50_000).take(25_000) {
+        let delete = vec![Op::Delete(KeyRange::key(key.clone()))];
+        now(store.txn(Txn { then: delete, ..Txn::default() })).expect("a deletion");
+        write(key);
+    }
+    lists("list of 500 after deletions and creations", 500, READS);
+    lists("list of 100,000 after those", 0, 10);
 }
 
 fn sizes() {

@@ -1,22 +1,21 @@
 //! The watchers of one range of keys.
 //!
-//! A group remembers the numbers of the revisions in which its keys changed, not the events: those
-//! stay in the log, where all groups share them. So a publish costs a group one number.
+//! While a watcher is behind, the group has the changes of its keys in segments that all its
+//! watchers read. So a publish costs a group the same however many watchers it has, and a change
+//! is compared with the keys once.
 
-use std::collections::VecDeque;
-
+use orchestrator_core::env::{Activity, Busy};
 use orchestrator_core::store::{KeyRange, Revision};
 
 use super::WatcherId;
+use super::segment::{MAX, Part, Segments};
+use crate::mvcc::Commit;
 
-/// How many changed revisions a group remembers for watchers that are behind; one that is further
-/// behind reads the log itself. 8 bytes each.
-const MAX_CHANGED: usize = 8192;
+/// How many segments a group has for watchers that are behind; one that is further behind reads
+/// the log itself.
+const MAX_SEGMENTS: usize = 8192 / MAX;
 
-/// For how many changed revisions a group keeps room that it does not need.
-const MAX_SPARE: usize = 64;
-
-/// Watchers of the same keys, and where these keys changed.
+/// Watchers of the same keys, and what changed these keys.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) keys: KeyRange,
@@ -24,9 +23,11 @@ pub(super) struct Group {
     pub(super) watchers: usize,
     /// Those that have everything and wait for the next change.
     pub(super) idle: Vec<WatcherId>,
-    /// The revisions from `known_from` on that changed a key, in order.
-    changed: VecDeque<Revision>,
+    /// The revisions from `known_from` on that changed a key.
+    changes: Segments,
     known_from: Revision,
+    /// While a watcher is behind, what it is owed is work in progress.
+    busy: Option<Busy>,
 }
 
 impl Group {
@@ -36,23 +37,18 @@ impl Group {
             keys,
             watchers: 0,
             idle: Vec::new(),
-            changed: VecDeque::new(),
+            changes: Segments::default(),
             known_from: newest.next(),
+            busy: None,
         }
     }
 
-    /// Notes that `revision` changed a key; false if that is known already.
-    pub(super) fn note(&mut self, revision: Revision) -> bool {
-        if self.changed.back() == Some(&revision) {
-            return false;
+    /// Notes that `revision` changed keys by `events`.
+    pub(super) fn note(&mut self, revision: Revision, events: Commit) {
+        self.changes.push(revision, events);
+        if self.changes.len() > MAX_SEGMENTS {
+            self.pop();
         }
-        if self.changed.len() == MAX_CHANGED
-            && let Some(oldest) = self.changed.pop_front()
-        {
-            self.known_from = oldest.next();
-        }
-        self.changed.push_back(revision);
-        true
     }
 
     /// The first revision from which all changes are known; before it, the log must be read.
@@ -60,23 +56,47 @@ impl Group {
         self.known_from
     }
 
-    /// The first known change in `from` or later.
-    pub(super) fn next_change(&self, from: Revision) -> Option<Revision> {
-        let index = self.changed.partition_point(|revision| *revision < from);
-        self.changed.get(index).copied()
+    /// The known changes in `from` or later, as far as one segment goes.
+    pub(super) fn changes(&self, from: Revision) -> Option<Part> {
+        self.changes.from(from)
+    }
+
+    /// Lets go of what is before `floor`, which nobody is given any more.
+    pub(super) fn drop_before(&mut self, floor: Revision) {
+        while self.changes.oldest().is_some_and(|last| last < floor) {
+            self.pop();
+        }
     }
 
     /// Forgets the changes up to `newest`, so that watchers that are behind read the log.
     pub(super) fn forget(&mut self, newest: Revision) {
-        self.changed.clear();
-        self.changed.shrink_to(MAX_SPARE);
+        self.changes = Segments::default();
         self.known_from = newest.next();
     }
 
-    /// Forgets the changes when nobody is behind.
-    pub(super) fn forget_delivered(&mut self, newest: Revision) {
-        if self.idle.len() == self.watchers {
-            self.forget(newest);
+    /// A watcher is behind from now on.
+    pub(super) fn fall_behind(&mut self, activity: &Activity) {
+        self.busy.get_or_insert_with(|| activity.begin());
+    }
+
+    /// Once all watchers have everything: forgets the changes and ends the work, whose token is
+    /// to be dropped outside the lock.
+    pub(super) fn settle(&mut self, newest: Revision) -> Option<Busy> {
+        if self.idle.len() < self.watchers {
+            return None;
+        }
+        self.forget(newest);
+        self.busy.take()
+    }
+
+    /// The token of a group whose watchers are gone.
+    pub(super) fn into_busy(self) -> Option<Busy> {
+        self.busy
+    }
+
+    fn pop(&mut self) {
+        if let Some(last) = self.changes.pop() {
+            self.known_from = last.next();
         }
     }
 }

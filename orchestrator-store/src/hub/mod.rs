@@ -1,32 +1,37 @@
 //! The watch hub: who waits for which keys, and how far each watcher has come.
 //!
 //! Nothing is pushed. A publish looks up the groups of watchers that the changed keys concern,
-//! notes the revision in each and wakes those of its watchers that wait; groups that do not match
-//! are not visited. A woken watcher takes from the shared log what lies between its cursor and
-//! the newest revision, a batch per look. A watcher that is behind costs a writer nothing; one
-//! that finds its next revision compacted is told so.
+//! adds the revision to the segments of each and wakes those of its watchers that wait; groups
+//! that do not match are not visited. A woken watcher takes what lies between its cursor and the
+//! newest revision, a segment per look, which all watchers of the group share: taking it is a
+//! pointer, reading it needs no lock. A watcher that is behind costs a writer nothing; one that is
+//! further behind than its group remembers reads the log, and one that finds its next revision
+//! compacted is told so.
 //!
 //! The hub has no lock: the engine guards it together with the state machine, so that a publish
 //! and a look at the log never interleave.
 
 mod group;
 mod index;
+mod segment;
 #[cfg(test)]
 mod tests;
+mod updates;
 mod watcher;
 
-use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::task::Waker;
 
 use orchestrator_core::env::{Activity, Busy};
-use orchestrator_core::store::{Event, KeyRange, Revision, StoreError, WatchUpdate};
+use orchestrator_core::store::{Event, KeyRange, Revision, StoreError};
 use slab::Slab;
 use smallvec::SmallVec;
 
-use crate::mvcc::Mvcc;
+use crate::mvcc::{Commit, Mvcc};
 use group::Group;
-use index::Index;
+use index::{GroupId, Index};
+pub(crate) use updates::Updates;
 use watcher::{State, Watcher};
 
 /// The number of a watcher in the hub.
@@ -40,6 +45,10 @@ pub(crate) const IDLE_BYTES: usize =
 /// Those to wake once the lock is released.
 pub(crate) type Wakers = SmallVec<[Waker; 8]>;
 
+/// How many revisions the floor rises before all groups let go of what is before it. Until then
+/// they may keep that much more than the history has.
+const SWEEP_EVERY: u64 = 1024;
+
 /// All watchers of a store.
 #[derive(Debug)]
 pub(crate) struct Hub {
@@ -47,14 +56,16 @@ pub(crate) struct Hub {
     index: Index,
     groups: Slab<Group>,
     watchers: Slab<Watcher>,
+    /// Up to where the groups have let go of the history.
+    swept: Revision,
     closed: bool,
 }
 
 /// What a look gave.
 #[derive(Debug)]
 pub(crate) enum Look {
-    /// There are updates in the buffer.
-    Updates,
+    /// These come next.
+    Updates(Updates),
     /// Nothing yet, but the search is not over: look again.
     Again,
     /// The watcher has everything, and its waker is kept; drop the token outside the lock.
@@ -72,6 +83,7 @@ impl Hub {
             index: Index::default(),
             groups: Slab::new(),
             watchers: Slab::new(),
+            swept: Revision::ZERO,
             closed: false,
         }
     }
@@ -95,53 +107,66 @@ impl Hub {
         let state = if cursor > newest {
             State::Idle { place: members.idle.len(), waker: None }
         } else {
-            State::Behind { busy: self.activity.begin() }
+            members.fall_behind(&self.activity);
+            State::Behind
         };
-        let idle = matches!(state, State::Idle { .. });
+        let is_idle = matches!(state, State::Idle { .. });
         let watcher = Watcher { group, cursor, state, wants_progress, progress_due: false };
         let id = self.watchers.insert(watcher);
-        if idle {
-            self.groups[group].idle.push(id);
+        if is_idle {
+            members.idle.push(id);
         }
         id
     }
 
-    /// Removes a watcher; its token, if any, is to be dropped outside the lock.
-    pub(crate) fn remove(&mut self, id: WatcherId) -> Option<Busy> {
+    /// Removes a watcher when `newest` is the newest revision; the token, if any, is to be dropped
+    /// outside the lock.
+    pub(crate) fn remove(&mut self, id: WatcherId, newest: Revision) -> Option<Busy> {
         let watcher = self.watchers.try_remove(id)?;
         let group = &mut self.groups[watcher.group];
         group.watchers -= 1;
-        let busy = match watcher.state {
-            State::Idle { place, .. } => {
-                group.idle.swap_remove(place);
-                if let Some(moved) = group.idle.get(place) {
-                    self.watchers[*moved].set_place(place);
-                }
-                None
+        if let State::Idle { place, .. } = watcher.state {
+            group.idle.swap_remove(place);
+            if let Some(moved) = group.idle.get(place) {
+                self.watchers[*moved].set_place(place);
             }
-            State::Behind { busy } => Some(busy),
-        };
-        if group.watchers == 0 {
-            let group = self.groups.remove(watcher.group);
-            self.index.remove(&group.keys);
         }
-        busy
+        if group.watchers > 0 {
+            return group.settle(newest);
+        }
+        let group = self.groups.remove(watcher.group);
+        self.index.remove(&group.keys);
+        group.into_busy()
     }
 
-    /// Tells those whom the events of the new `revision` concern.
+    /// Tells those whom `commit`, the new `revision`, concerns; nobody is given what is before
+    /// `floor` any more.
     pub(crate) fn publish(
         &mut self,
         revision: Revision,
-        events: &[Arc<Event>],
+        commit: &Commit,
+        floor: Revision,
         wakers: &mut Wakers,
     ) {
         let Self { index, groups, watchers, activity, .. } = self;
-        for event in events {
+        if let [event] = &commit[..] {
             index.matching(event.kv.key.as_bytes(), |group| {
-                if groups[group].note(revision) {
-                    wake_idle(&mut groups[group], watchers, activity, revision, wakers);
-                }
+                let events = Arc::clone(commit);
+                tell(&mut groups[group], watchers, activity, (revision, events), wakers);
             });
+        } else {
+            for (group, events) in by_group(index, commit) {
+                tell(&mut groups[group], watchers, activity, (revision, events), wakers);
+            }
+        }
+        self.sweep(floor);
+    }
+
+    /// Lets the groups go of what is before `floor`, from time to time.
+    fn sweep(&mut self, floor: Revision) {
+        if floor.get() >= self.swept.get() + SWEEP_EVERY {
+            self.swept = floor;
+            self.groups.iter_mut().for_each(|(_, group)| group.drop_before(floor));
         }
     }
 
@@ -152,26 +177,19 @@ impl Hub {
         let Self { groups, watchers, activity, .. } = self;
         for (_, group) in groups.iter_mut() {
             group.forget(after);
-            group.idle.retain(|id| {
-                let watcher = &mut watchers[*id];
-                // While idle the cursor may lag; everything up to `before` has been delivered.
-                watcher.cursor = watcher.cursor.max(before.next());
-                let waits_for_later = watcher.cursor > after;
-                if !waits_for_later && let State::Idle { waker, .. } = &mut watcher.state {
-                    wakers.extend(waker.take());
-                    watcher.state = State::Behind { busy: activity.begin() };
-                }
-                waits_for_later
-            });
-            for (place, id) in group.idle.iter().enumerate() {
-                watchers[*id].set_place(place);
-            }
+            wake_idle(group, watchers, activity, before.next()..=after, wakers);
         }
     }
 
-    /// Makes progress due for every watcher that wants it.
-    pub(crate) fn demand_progress(&mut self, wakers: &mut Wakers) {
+    /// Makes progress due for every watcher of these ranges that wants it; of all, where none is
+    /// named.
+    pub(crate) fn demand_progress(&mut self, of: &[KeyRange], wakers: &mut Wakers) {
+        let groups: SmallVec<[usize; 8]> =
+            of.iter().filter_map(|keys| self.index.get(keys)).collect();
         for (_, watcher) in &mut self.watchers {
+            if !of.is_empty() && !groups.contains(&watcher.group) {
+                continue;
+            }
             watcher.progress_due = watcher.wants_progress;
             if let (true, State::Idle { waker, .. }) = (watcher.progress_due, &mut watcher.state) {
                 wakers.extend(waker.take());
@@ -179,70 +197,91 @@ impl Hub {
         }
     }
 
-    /// Moves what the watcher `id` can have into `updates`; `due` demands progress from it.
-    pub(crate) fn look(
-        &mut self,
-        id: WatcherId,
-        mvcc: &Mvcc,
-        due: bool,
-        updates: &mut VecDeque<WatchUpdate>,
-        waker: &Waker,
-    ) -> Look {
+    /// What the watcher `id` can have, a part at a time; `due` demands progress from it.
+    pub(crate) fn look(&mut self, id: WatcherId, mvcc: &Mvcc, due: bool, waker: &Waker) -> Look {
         if self.closed {
             return Look::Closed;
         }
         let watcher = &mut self.watchers[id];
         let group = &mut self.groups[watcher.group];
         watcher.progress_due |= due;
-        if matches!(watcher.state, State::Behind { .. }) {
+        if matches!(watcher.state, State::Behind) {
             if watcher.cursor < group.known_from() {
-                return watcher.search_log(group, mvcc, updates);
+                return watcher.search_log(group, mvcc);
             }
-            if let Err(lost) = watcher.take_known(group, mvcc, updates) {
-                return Look::Lost(lost);
-            }
-            if !updates.is_empty() {
-                return Look::Updates;
+            if let Some(look) = watcher.take_known(group, mvcc) {
+                return look;
             }
         }
-        watcher.rest(id, group, mvcc.revision(), updates, waker)
+        watcher.rest(id, group, mvcc.revision(), waker)
     }
 
     /// Ends all watches: each is told at its next look.
     pub(crate) fn close(&mut self, wakers: &mut Wakers) -> Vec<Busy> {
         self.closed = true;
-        let mut tokens = Vec::new();
         for watcher in self.watchers.drain() {
-            match watcher.state {
-                State::Idle { waker, .. } => wakers.extend(waker),
-                State::Behind { busy } => tokens.push(busy),
+            if let State::Idle { waker, .. } = watcher.state {
+                wakers.extend(waker);
             }
         }
-        self.groups.clear();
         self.index = Index::default();
-        tokens
+        self.groups.drain().filter_map(Group::into_busy).collect()
     }
 }
 
-/// Wakes those of the group's idle watchers that want `revision`.
+/// Tells the watchers of `group` of a revision with its changes of their keys.
+fn tell(
+    group: &mut Group,
+    watchers: &mut Slab<Watcher>,
+    activity: &Activity,
+    (revision, events): (Revision, Commit),
+    wakers: &mut Wakers,
+) {
+    wake_idle(group, watchers, activity, revision..=revision, wakers);
+    group.note(revision, events);
+}
+
+/// Wakes those of the group's idle watchers that want any of `revisions`, which nobody has seen.
 fn wake_idle(
     group: &mut Group,
     watchers: &mut Slab<Watcher>,
     activity: &Activity,
-    revision: Revision,
+    revisions: RangeInclusive<Revision>,
     wakers: &mut Wakers,
 ) {
-    group.idle.retain(|id| {
-        let watcher = &mut watchers[*id];
-        let waits_for_later = watcher.cursor > revision;
-        if !waits_for_later && let State::Idle { waker, .. } = &mut watcher.state {
-            wakers.extend(waker.take());
-            watcher.cursor = revision;
-            watcher.state = State::Behind { busy: activity.begin() };
-        }
-        waits_for_later
-    });
+    if group.idle.is_empty() {
+        return;
+    }
+    group.idle.retain(|id| !watchers[*id].wake(&revisions, wakers));
     for (place, id) in group.idle.iter().enumerate() {
         watchers[*id].set_place(place);
+    }
+    if group.idle.len() < group.watchers {
+        group.fall_behind(activity);
+    }
+}
+
+/// The groups that a commit concerns, each with the events of its keys.
+fn by_group(index: &Index, commit: &Commit) -> Vec<(GroupId, Commit)> {
+    let mut concerned = Vec::new();
+    for (place, event) in commit.iter().enumerate() {
+        index.matching(event.kv.key.as_bytes(), |group| concerned.push((group, place)));
+    }
+    concerned.sort_unstable();
+    let of_one = concerned.chunk_by(|one, next| one.0 == next.0);
+    let events = |places: &[(GroupId, usize)]| match places.len() {
+        all if all == commit.len() => Arc::clone(commit),
+        _ => places.iter().map(|(_, place)| Arc::clone(&commit[*place])).collect(),
+    };
+    of_one.map(|places| (places[0].0, events(places))).collect()
+}
+
+/// The events of a commit that are of `keys`; the commit itself where all are.
+fn matching(commit: &Commit, keys: &KeyRange) -> Option<Commit> {
+    let wanted = |event: &&Arc<Event>| keys.contains(event.kv.key.as_bytes());
+    match commit.iter().filter(wanted).count() {
+        0 => None,
+        all if all == commit.len() => Some(Arc::clone(commit)),
+        _ => Some(commit.iter().filter(wanted).cloned().collect()),
     }
 }

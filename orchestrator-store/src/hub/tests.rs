@@ -1,6 +1,6 @@
 use super::*;
 use crate::mvcc::Limits;
-use orchestrator_core::store::{Op, Put, Txn};
+use orchestrator_core::store::{Op, Put, Txn, WatchUpdate};
 use orchestrator_core::value::Value;
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,7 +36,8 @@ impl Engine {
         let txn = Txn { then: keys.iter().map(put).collect(), ..Txn::default() };
         let revision = self.mvcc.txn(txn).unwrap().revision;
         let mut wakers = Wakers::new();
-        self.hub.publish(revision, self.mvcc.events(revision).unwrap(), &mut wakers);
+        let commit = self.mvcc.events(revision).unwrap();
+        self.hub.publish(revision, commit, self.mvcc.floor(), &mut wakers);
         wakers.into_iter().for_each(Waker::wake);
     }
 
@@ -49,9 +50,8 @@ impl Engine {
         let waker = Waker::from(Arc::clone(&self.counter));
         let mut shown = Vec::new();
         loop {
-            let mut updates = VecDeque::new();
-            match self.hub.look(id, &self.mvcc, false, &mut updates, &waker) {
-                Look::Updates => shown.extend(updates.into_iter().map(show)),
+            match self.hub.look(id, &self.mvcc, false, &waker) {
+                Look::Updates(updates) => shown.extend(updates.map(show)),
                 Look::Again => {}
                 Look::Idle(_) => break,
                 Look::Lost(error) => {
@@ -62,6 +62,10 @@ impl Engine {
             }
         }
         shown.join(" ")
+    }
+
+    fn leave(&mut self, id: WatcherId) {
+        drop(self.hub.remove(id, self.mvcc.revision()));
     }
 
     fn woken(&self) -> usize {
@@ -153,13 +157,16 @@ fn progress_comes_after_all_that_it_covers() {
     engine.take(id);
     engine.put(&["b"]);
     engine.put(&["a"]);
-    engine.hub.demand_progress(&mut Wakers::new());
+    engine.hub.demand_progress(&[], &mut Wakers::new());
     assert_eq!(engine.take(id), "3:a 3!");
     engine.put(&["b"]);
-    engine.hub.demand_progress(&mut Wakers::new());
+    let other = [KeyRange::key("b")];
+    engine.hub.demand_progress(&other, &mut Wakers::new());
+    assert_eq!(engine.take(id), "", "others asked");
+    engine.hub.demand_progress(&[KeyRange::key("a")], &mut Wakers::new());
     assert_eq!(engine.take(id), "4!");
     let future = engine.watch(KeyRange::key("a"), 9);
-    engine.hub.demand_progress(&mut Wakers::new());
+    engine.hub.demand_progress(&[], &mut Wakers::new());
     assert_eq!(engine.take(future), "");
 }
 
@@ -168,11 +175,11 @@ fn removed_watchers_leave_nothing_behind() {
     let mut engine = Engine::new(Limits::default());
     let ids: Vec<_> = (0..5).map(|_| engine.watch(KeyRange::prefix("p"), 0)).collect();
     ids.iter().for_each(|id| drop(engine.take(*id)));
-    engine.hub.remove(ids[0]);
-    engine.hub.remove(ids[4]);
+    engine.leave(ids[0]);
+    engine.leave(ids[4]);
     engine.put(&["p"]);
-    assert_eq!((engine.woken(), engine.activity.busy()), (3, 3));
-    ids[1..4].iter().for_each(|id| drop(engine.hub.remove(*id)));
+    assert_eq!((engine.woken(), engine.activity.busy()), (3, 1));
+    ids[1..4].iter().for_each(|id| engine.leave(*id));
     assert_eq!((engine.activity.busy(), engine.hub.groups.len()), (0, 0));
     assert!(engine.hub.index.get(&KeyRange::prefix("p")).is_none());
 }
@@ -238,7 +245,7 @@ proptest! {
                     let floor = engine.mvcc.floor().get();
                     if taken.ends_with(&format!("the oldest is {floor}")) {
                         prop_assert!(from < floor, "lost although all is kept: {taken}");
-                        engine.hub.remove(id);
+                        engine.leave(id);
                         watchers.swap_remove(index);
                     } else {
                         prop_assert_eq!(taken, owed(&commits, &keys, from));
@@ -247,12 +254,12 @@ proptest! {
                 }
                 Step::Leave(index) if !watchers.is_empty() => {
                     let (id, ..) = watchers.swap_remove(index % watchers.len());
-                    engine.hub.remove(id);
+                    engine.leave(id);
                 }
                 Step::Take(_) | Step::Leave(_) => {}
             }
         }
-        watchers.iter().for_each(|(id, ..)| drop(engine.hub.remove(*id)));
+        watchers.iter().for_each(|(id, ..)| engine.leave(*id));
         prop_assert_eq!((engine.activity.busy(), engine.hub.groups.len()), (0, 0));
     }
 }

@@ -1,18 +1,17 @@
 //! One watcher: how far it has come, and how it takes what it is owed.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::ops::RangeInclusive;
 use std::task::Waker;
 
-use orchestrator_core::env::Busy;
-use orchestrator_core::store::{Event, KeyRange, Revision, StoreError, WatchUpdate};
+use orchestrator_core::store::{Revision, StoreError, WatchUpdate};
 
 use super::group::Group;
 use super::index::GroupId;
-use super::{Look, WatcherId};
+use super::{Look, Updates, WatcherId, matching};
 use crate::mvcc::Mvcc;
 
-/// The most updates that a watcher takes at a look: enough to pay for the lock.
+/// The most updates that a watcher takes from the history at a look: enough to pay for the lock.
 const MAX_BATCH: usize = 64;
 
 /// The most commits that a watcher searches at a look: well under a tenth of a millisecond.
@@ -35,8 +34,8 @@ pub(super) struct Watcher {
 pub(super) enum State {
     /// Has everything; at this place in its group's list.
     Idle { place: usize, waker: Option<Waker> },
-    /// Has, or may have, something to take; counts as work in progress until it is taken.
-    Behind { busy: Busy },
+    /// Has, or may have, something to take; its group counts that as work in progress.
+    Behind,
 }
 
 impl Watcher {
@@ -47,40 +46,31 @@ impl Watcher {
     }
 
     /// Takes the changes that the group knows of.
-    pub(super) fn take_known(
-        &mut self,
-        group: &Group,
-        mvcc: &Mvcc,
-        updates: &mut VecDeque<WatchUpdate>,
-    ) -> Result<(), StoreError> {
-        while updates.len() < MAX_BATCH
-            && let Some(revision) = group.next_change(self.cursor)
-        {
-            let commit = mvcc.events(revision).ok_or_else(|| lost(revision, mvcc))?;
-            updates.extend(matching(revision, commit, &group.keys));
-            self.cursor = revision.next();
+    pub(super) fn take_known(&mut self, group: &Group, mvcc: &Mvcc) -> Option<Look> {
+        let part = group.changes(self.cursor)?;
+        if part.first < mvcc.floor() {
+            return Some(Look::Lost(lost(part.first, mvcc)));
         }
-        Ok(())
+        self.cursor = part.last.next();
+        Some(Look::Updates(Updates::shared(part)))
     }
 
     /// Searches the log for changes from before the group knows them.
-    pub(super) fn search_log(
-        &mut self,
-        group: &Group,
-        mvcc: &Mvcc,
-        updates: &mut VecDeque<WatchUpdate>,
-    ) -> Look {
+    pub(super) fn search_log(&mut self, group: &Group, mvcc: &Mvcc) -> Look {
         if self.cursor < mvcc.floor() {
             return Look::Lost(lost(self.cursor, mvcc));
         }
+        let mut updates = VecDeque::new();
         let end = group.known_from().get().min(self.cursor.get() + MAX_SCAN);
         while self.cursor.get() < end && updates.len() < MAX_BATCH {
-            if let Some(commit) = mvcc.events(self.cursor) {
-                updates.extend(matching(self.cursor, commit, &group.keys));
+            if let Some(commit) = mvcc.events(self.cursor)
+                && let Some(events) = matching(commit, &group.keys)
+            {
+                updates.push_back(WatchUpdate::Events { revision: self.cursor, events });
             }
             self.cursor = self.cursor.next();
         }
-        if updates.is_empty() { Look::Again } else { Look::Updates }
+        if updates.is_empty() { Look::Again } else { Look::Updates(Updates::Own(updates)) }
     }
 
     /// Waits for the next change, unless progress is due.
@@ -89,14 +79,12 @@ impl Watcher {
         id: WatcherId,
         group: &mut Group,
         newest: Revision,
-        updates: &mut VecDeque<WatchUpdate>,
         waker: &Waker,
     ) -> Look {
         // Before its first revision a watcher has nothing to be told about.
         let has_begun = self.cursor <= newest.next();
         if std::mem::take(&mut self.progress_due) && has_begun {
-            updates.push_back(WatchUpdate::Progress(newest));
-            return Look::Updates;
+            return Look::Updates(Updates::one(WatchUpdate::Progress(newest)));
         }
         self.cursor = self.cursor.max(newest.next());
         if let State::Idle { waker: kept, .. } = &mut self.state {
@@ -106,31 +94,30 @@ impl Watcher {
             }
             return Look::Idle(None);
         }
-        let idle = State::Idle { place: group.idle.len(), waker: Some(waker.clone()) };
-        let State::Behind { busy } = std::mem::replace(&mut self.state, idle) else {
-            unreachable!("an idle watcher returned above")
-        };
+        self.state = State::Idle { place: group.idle.len(), waker: Some(waker.clone()) };
         group.idle.push(id);
-        group.forget_delivered(newest);
-        Look::Idle(Some(busy))
+        Look::Idle(group.settle(newest))
+    }
+
+    /// Falls behind, for there are `revisions` that it has not seen, unless it waits for later
+    /// ones; its waker goes to `wakers` then.
+    pub(super) fn wake(
+        &mut self,
+        revisions: &RangeInclusive<Revision>,
+        wakers: &mut impl Extend<Waker>,
+    ) -> bool {
+        // While idle the cursor lags; everything before has been delivered.
+        self.cursor = self.cursor.max(*revisions.start());
+        if self.cursor > *revisions.end() {
+            return false;
+        }
+        if let State::Idle { waker, .. } = std::mem::replace(&mut self.state, State::Behind) {
+            wakers.extend(waker);
+        }
+        true
     }
 }
 
 fn lost(wanted: Revision, mvcc: &Mvcc) -> StoreError {
     StoreError::Compacted { wanted, oldest: mvcc.floor() }
-}
-
-/// The events of a commit that are of `keys`; the commit itself where all are.
-fn matching(
-    revision: Revision,
-    commit: &Arc<[Arc<Event>]>,
-    keys: &KeyRange,
-) -> Option<WatchUpdate> {
-    let wanted = |event: &&Arc<Event>| keys.contains(event.kv.key.as_bytes());
-    let events = match commit.iter().filter(wanted).count() {
-        0 => return None,
-        all if all == commit.len() => Arc::clone(commit),
-        _ => commit.iter().filter(wanted).cloned().collect(),
-    };
-    Some(WatchUpdate::Events { revision, events })
 }

@@ -36,6 +36,7 @@ pub use limits::Limits;
 pub use snapshot::Snapshot;
 
 pub(crate) use command::make_values;
+pub(crate) use log::Commit;
 pub(crate) use reasons::REASONS;
 pub(crate) use restore::{Contradiction, Restore};
 pub(crate) use txn::Change;
@@ -52,7 +53,7 @@ use smallvec::SmallVec;
 
 use checkpoints::Checkpoints;
 use churn::Churn;
-use log::{Commit, Log};
+use log::Log;
 use past::Past;
 use root::Root;
 

@@ -7,7 +7,6 @@ pub(crate) mod retention;
 pub(crate) mod timer;
 mod watch;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use orchestrator_core::Env;
 use orchestrator_core::store::{
-    Range, RangeResponse, StoreError, WatchRequest, WatchStream, WatchUpdate,
+    KeyRange, Range, RangeResponse, StoreError, WatchRequest, WatchStream, WatchUpdate,
 };
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -101,7 +100,7 @@ impl Replica {
         if after > before {
             debug_assert_eq!(before.next(), after, "a command makes one revision at most");
             let events = mvcc.events(after).expect("the newest revision is always kept");
-            hub.publish(after, events, &mut wakers);
+            hub.publish(after, events, mvcc.floor(), &mut wakers);
             if let Some(retention) = retention {
                 timer_changed = retention.note(before, self.elapsed());
             }
@@ -147,29 +146,27 @@ impl Replica {
         Ok(hub.add(request.keys.clone(), request.from, mvcc.revision(), wants_progress))
     }
 
-    /// Lets the watcher `id` take what it can have; registers `waker` if that is nothing.
-    pub(crate) fn look(
-        &self,
-        id: WatcherId,
-        due: bool,
-        updates: &mut VecDeque<WatchUpdate>,
-        waker: &Waker,
-    ) -> Look {
+    /// What the watcher `id` can have; registers `waker` if that is nothing.
+    pub(crate) fn look(&self, id: WatcherId, due: bool, waker: &Waker) -> Look {
         let mut guard = self.state.lock();
         let State { mvcc, hub, .. } = &mut *guard;
-        hub.look(id, mvcc, due, updates, waker)
+        hub.look(id, mvcc, due, waker)
     }
 
     pub(crate) fn unwatch(&self, id: WatcherId) {
-        let token = self.state.lock().hub.remove(id);
+        let mut guard = self.state.lock();
+        let newest = guard.mvcc.revision();
+        let token = guard.hub.remove(id, newest);
+        drop(guard);
         // Dropping the last token of all wakes those that wait for idleness: not under the lock.
         drop(token);
     }
 
-    /// Makes progress due for every watcher that wants it.
-    pub(crate) fn demand_progress(&self) {
+    /// Makes progress due for every watcher of these ranges that wants it; of all, where none is
+    /// named.
+    pub(crate) fn demand_progress(&self, of: &[KeyRange]) {
         let mut wakers = Wakers::new();
-        self.state.lock().hub.demand_progress(&mut wakers);
+        self.state.lock().hub.demand_progress(of, &mut wakers);
         wakers.into_iter().for_each(Waker::wake);
     }
 

@@ -1,6 +1,5 @@
 //! A watch as a stream; it has no task, and polls the hub.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,14 +10,15 @@ use futures::stream::Stream;
 use orchestrator_core::store::{StoreError, WatchUpdate};
 
 use super::Replica;
-use crate::hub::{Look, WatcherId};
+use crate::hub::{Look, Updates, WatcherId};
+use crate::planted::Fault;
 
 /// The stream of one watcher.
 pub(super) struct Watch {
     replica: Arc<Replica>,
     id: WatcherId,
     /// Taken from the hub, not yet from the stream.
-    updates: VecDeque<WatchUpdate>,
+    updates: Updates,
     progress: Option<ProgressTimer>,
     ended: bool,
 }
@@ -33,7 +33,7 @@ struct ProgressTimer {
 impl Watch {
     pub(super) fn new(replica: Arc<Replica>, id: WatcherId, progress: Option<Duration>) -> Self {
         let progress = progress.map(|every| ProgressTimer { every, sleep: None });
-        Self { replica, id, updates: VecDeque::new(), progress, ended: false }
+        Self { replica, id, updates: Updates::None, progress, ended: false }
     }
 
     fn end(&mut self, error: StoreError) -> Poll<Option<Result<WatchUpdate, StoreError>>> {
@@ -60,8 +60,19 @@ impl Watch {
         due
     }
 
+    /// The updates with the faults that are planted into watches.
+    fn distorted(&self, updates: Updates) -> Updates {
+        let planted = self.replica.planted;
+        if !planted.has(Fault::SplitRevision) && !planted.has(Fault::EarlyProgress) {
+            return updates;
+        }
+        let mut updates = updates.into_own();
+        planted.distort(&mut updates, self.progress.is_some());
+        Updates::Own(updates)
+    }
+
     fn delivered(&mut self) -> Option<WatchUpdate> {
-        let update = self.updates.pop_front()?;
+        let update = self.updates.next()?;
         if let Some(timer) = &mut self.progress {
             timer.sleep = None;
         }
@@ -82,18 +93,17 @@ impl Stream for Watch {
             if let Some(update) = this.delivered() {
                 return Poll::Ready(Some(Ok(update)));
             }
-            match this.replica.look(this.id, due, &mut this.updates, cx.waker()) {
-                Look::Updates | Look::Again => {
-                    this.replica.planted.distort(&mut this.updates, this.progress.is_some());
-                }
+            match this.replica.look(this.id, due, cx.waker()) {
+                Look::Updates(updates) => this.updates = this.distorted(updates),
+                Look::Again => {}
                 Look::Lost(error) => return this.end(error),
                 Look::Closed => {
                     return this.end(StoreError::Unavailable("the store was dropped".into()));
                 }
                 Look::Idle(token) => {
                     drop(token);
-                    // An idle watcher costs little: room for a batch is made when there is one.
-                    this.updates = VecDeque::new();
+                    // An idle watcher keeps no segment from being let go.
+                    this.updates = Updates::None;
                     if due || !this.progress_due(cx) {
                         return Poll::Pending;
                     }

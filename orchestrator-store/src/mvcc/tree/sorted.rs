@@ -7,8 +7,9 @@ use orchestrator_core::store::Key;
 use super::heads::Heads;
 use super::node::{Child, MAX};
 
-/// By how many items the room of a node grows: little is left unused.
-const GROWTH: usize = 4;
+/// By how many items the room of a node grows: none is left unused, for memory is dearer here than
+/// a copy now and then.
+const GROWTH: usize = 1;
 
 /// Something that is ordered by its key.
 pub(super) trait Keyed {

@@ -3,6 +3,9 @@
 mod bench;
 mod bench_scheduler;
 mod engine;
+mod explain;
+mod face;
+mod member;
 mod scheduler;
 mod store;
 mod trace;
@@ -15,6 +18,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use bench::{Bench, BenchStore};
 pub use bench_scheduler::{BenchScheduler, WorkloadCounts};
 pub use engine::{Engine, EngineKind, Etcd, Peer, Raft};
+pub use explain::{Explain, ExplainPod};
+pub use face::FaceTls;
+pub use member::{AddMember, Member, Members, MoveMember, OneMember};
 pub use scheduler::{Scheduler, SchedulerCommand};
 pub use store::{Compact, Migrate, One, Restore, Serve, Snapshot, Store};
 pub use trace::BenchTrace;
@@ -59,6 +65,9 @@ prints `ready <url>` on stdout once every part is ready."
     Agent(Agent),
     /// Run schedulers against an API server, or compare them with recordings.
     Scheduler(Scheduler),
+    /// Tell why the scheduler does what it does.
+    #[command(subcommand)]
+    Explain(Explain),
     /// Run the controllers against an API server.
     Controllers(Remote),
     /// Serve a store as an etcd does, without Kubernetes.
@@ -122,9 +131,13 @@ pub struct Server {
     #[command(flatten)]
     pub engine: Engine,
 
-    /// Serve the store here too, as an etcd does, without authentication.
+    /// Serve the store here too, as an etcd does. There are no users: whoever reaches it may do
+    /// everything, unless --etcd-client-ca says whom to serve.
     #[arg(long, value_name = "ADDRESS", help_heading = "Store")]
     pub etcd_listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    pub face_tls: FaceTls,
 
     /// Which parts to run.
     #[arg(

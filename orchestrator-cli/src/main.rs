@@ -52,6 +52,7 @@ async fn run(command: Command) -> Result<(), BoxError> {
         Command::Server(server) => commands::server::run(*server).await,
         Command::Agent(agent) => commands::agent::run(agent).await,
         Command::Scheduler(scheduler) => commands::scheduler::run(scheduler).await,
+        Command::Explain(explain) => commands::explain::run(explain).await,
         Command::Controllers(remote) => commands::parts::controllers(remote).await,
         Command::Etcd(serve) => commands::etcd::run(*serve).await,
         Command::Store(command) => commands::store::run(*command).await,

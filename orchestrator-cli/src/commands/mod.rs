@@ -4,6 +4,7 @@ pub mod agent;
 pub mod bench;
 pub mod cluster;
 pub mod etcd;
+pub mod explain;
 pub mod parts;
 pub mod scheduler;
 pub mod server;

@@ -6,6 +6,7 @@
 //! neither. What is not supported is an error that names the field, never ignored.
 
 mod args;
+mod locate;
 mod registry;
 mod selection;
 mod wire;
@@ -48,16 +49,20 @@ pub enum ConfigError {
     #[error("not a KubeSchedulerConfiguration")]
     Parse(#[source] BoxError),
     /// A field has a value that makes no sense, or is not supported.
-    #[error("{field}: {why}")]
+    #[error("{}{field}: {why}", at(*line))]
     Field {
+        /// The line of the field, or of what it is in; `None` where it is not in the text.
+        line: Option<u64>,
         /// The path of the field.
         field: String,
         /// What is wrong with it.
         why: String,
     },
     /// The plugins of a profile do not make a scheduler.
-    #[error("{field}")]
+    #[error("{}{field}", at(*line))]
     Build {
+        /// The line of the profile.
+        line: Option<u64>,
         /// The path of the profile.
         field: String,
         /// Why.
@@ -67,8 +72,27 @@ pub enum ConfigError {
 
 impl ConfigError {
     fn field(field: impl Into<String>, why: impl Into<String>) -> Self {
-        Self::Field { field: field.into(), why: why.into() }
+        Self::Field { line: None, field: field.into(), why: why.into() }
     }
+
+    /// With the line in `text` that it is about.
+    fn located(mut self, text: &str) -> Self {
+        match &mut self {
+            Self::Field { line, field, why } => {
+                // What is wrong with arguments begins with the field among them.
+                let within = why.split(':').next().unwrap_or_default();
+                *line = locate::line(text, &format!("{field}.{within}"));
+            }
+            Self::Build { line, field, .. } => *line = locate::line(text, field),
+            Self::Read(..) | Self::Parse(_) => {}
+        }
+        self
+    }
+}
+
+/// The beginning of a message about a line.
+fn at(line: Option<u64>) -> String {
+    line.map(|line| format!("line {line}: ")).unwrap_or_default()
 }
 
 impl Configuration {
@@ -87,6 +111,10 @@ impl Configuration {
     /// # Errors
     /// The text cannot be used.
     pub fn parse(text: &str, registry: &Registry) -> Result<Self, ConfigError> {
+        Self::parse_text(text, registry).map_err(|why| why.located(text))
+    }
+
+    fn parse_text(text: &str, registry: &Registry) -> Result<Self, ConfigError> {
         if text.len() > MAX_BYTES {
             return Err(ConfigError::field("", format!("longer than {MAX_BYTES} bytes")));
         }
@@ -164,7 +192,7 @@ fn build(
         builder = builder.with_shared(plugin);
     }
     let builder = selection.apply(builder);
-    builder.build().map_err(|source| ConfigError::Build { field, source })
+    builder.build().map_err(|source| ConfigError::Build { line: None, field, source })
 }
 
 #[cfg(test)]

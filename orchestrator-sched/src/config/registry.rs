@@ -62,6 +62,15 @@ impl Registry {
         self
     }
 
+    /// Adds a plugin that is in every profile unless one takes it out; its score has this weight
+    /// where it has one. It takes no arguments.
+    #[must_use]
+    pub fn with_default(mut self, plugin: Arc<dyn Plugin>, weight: i64) -> Self {
+        let (name, make) = (plugin.name(), args::maker(plugin));
+        self.plugins.insert(name.to_owned(), Entry { make, default: Some(weight) });
+        self
+    }
+
     pub(super) fn contains(&self, name: &str) -> bool {
         self.plugins.contains_key(name)
     }

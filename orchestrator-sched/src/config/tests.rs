@@ -7,7 +7,7 @@ fn parse(profiles: &str) -> Result<Configuration, String> {
     let head = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n";
     let text = format!("{head}{profiles}");
     Configuration::parse(&text, &Registry::default()).map_err(|why| match &why {
-        ConfigError::Build { field, source } => format!("{field}: {source}"),
+        ConfigError::Build { source, .. } => format!("{why}: {source}"),
         ConfigError::Parse(source) => source.to_string(),
         other => other.to_string(),
     })
@@ -78,6 +78,42 @@ fn mistakes_are_named_with_their_field() {
     ] {
         let why = parse(&text).expect_err(&text);
         assert!(why.contains(expected), "{text}\n  said     {why}\n  expected {expected}");
+    }
+}
+
+#[test]
+fn mistakes_are_told_with_their_line() {
+    // The text has two lines before this.
+    for (text, expected) in [
+        ("profiles:\n- schedulerName: a\n- schedulerName: a", "line 5: profiles[1].schedulerName"),
+        (
+            "profiles:\n- plugins:\n    score:\n      enabled:\n      - name: ImageLocality\n        weight: -3",
+            "line 7: ",
+        ),
+        (
+            "profiles:\n- plugins: {bind: {disabled: [{name: '*'}]}}",
+            "line 4: profiles[0]: no plugin binds",
+        ),
+        (
+            "profiles:\n- pluginConfig:\n  - name: NodeResourcesFit\n    args:\n      scoringStrategy:\n        type: Best",
+            "line 8: ",
+        ),
+        ("podInitialBackoffSeconds: 20\npodMaxBackoffSeconds: 2", "line 4: podMaxBackoffSeconds"),
+    ] {
+        let why = parse(text).expect_err(text);
+        assert!(why.starts_with(expected), "{text}\n  said     {why}\n  expected {expected}");
+    }
+}
+
+#[test]
+fn a_document_that_holds_itself_or_says_a_thing_twice_is_refused_with_its_line() {
+    for (text, line) in [
+        ("profiles: &all\n- plugins: *all", "line 4"),
+        ("profiles: []\nprofiles: []", "line 4"),
+        ("profiles: 7", "line 3"),
+    ] {
+        let why = parse(text).expect_err(text);
+        assert!(why.contains(line), "{text}\n  said {why}");
     }
 }
 

@@ -5,10 +5,12 @@
 //! effects; tests drive it by hand.
 
 mod cache;
+mod gang;
 mod queue;
 
 pub use queue::{Backoff, Queue};
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +18,12 @@ use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use orchestrator_core::ObjectKey;
 use orchestrator_core::env::{Activity, Busy};
 use orchestrator_core::scheduler::{
-    ClusterEvent, Decision, Placement, PodGroup, PodInfo, Rejection, Scheduler, Snapshot, Storage,
+    ClusterEvent, Decision, PodGroup, PodInfo, Rejection, Scheduler, Snapshot, Storage,
 };
 
+use crate::dense::Choice;
+use crate::framework::Framework;
+use crate::plugins::gang_scheduling::Gangs;
 use cache::ClusterCache;
 
 /// The state of one or more schedulers over one cluster.
@@ -28,13 +33,50 @@ pub struct Engine {
     profiles: Vec<Profile>,
     /// Whose pod is tried next: the schedulers take turns.
     turn: usize,
+    /// The pods that are placed together, by the name of their scheduler.
+    gangs: BTreeMap<String, Gangs>,
+    /// Attempts of a gang that are not told yet.
+    ready: VecDeque<Attempt>,
 }
 
 /// A scheduler and the pods that wait for it.
 #[derive(Debug)]
 struct Profile {
     scheduler: Arc<dyn Scheduler>,
+    /// Its place among the frameworks, if it is one.
+    framework: Option<usize>,
     queue: Queue,
+}
+
+/// Who decides about the pods that ask for it by name.
+#[derive(Clone, Debug)]
+pub enum Decider {
+    /// A scheduler made of plugins, whose answers are kept.
+    Framework(Arc<Framework>),
+    /// A scheduler of any kind.
+    Other(Arc<dyn Scheduler>),
+}
+
+impl Decider {
+    /// The scheduler.
+    pub fn scheduler(&self) -> Arc<dyn Scheduler> {
+        match self {
+            Self::Framework(framework) => Arc::clone(framework) as _,
+            Self::Other(scheduler) => Arc::clone(scheduler),
+        }
+    }
+}
+
+impl From<Arc<Framework>> for Decider {
+    fn from(framework: Arc<Framework>) -> Self {
+        Self::Framework(framework)
+    }
+}
+
+impl From<Arc<dyn Scheduler>> for Decider {
+    fn from(scheduler: Arc<dyn Scheduler>) -> Self {
+        Self::Other(scheduler)
+    }
 }
 
 /// A pod that was tried.
@@ -56,8 +98,8 @@ pub enum Outcome {
     Bind {
         /// The node.
         node: Arc<str>,
-        /// How it was found.
-        placement: Box<Placement>,
+        /// How many nodes were equally good.
+        among: usize,
     },
     /// It waits again.
     Unschedulable(Box<Rejection>),
@@ -66,16 +108,31 @@ pub enum Outcome {
 impl Engine {
     /// No nodes and no pods; `schedulers` decide on the pods that ask for them by name.
     pub fn new(
-        schedulers: impl IntoIterator<Item = Arc<dyn Scheduler>>,
+        schedulers: impl IntoIterator<Item = impl Into<Decider>>,
         backoff: Backoff,
         activity: &Activity,
     ) -> Self {
-        let profile = |scheduler: Arc<dyn Scheduler>| {
+        let mut frameworks = Vec::new();
+        let profile = |decider: Decider| {
+            let scheduler = decider.scheduler();
             let queue = Queue::new(Arc::clone(&scheduler), backoff, activity.clone());
-            Profile { scheduler, queue }
+            let framework = match decider {
+                Decider::Framework(framework) => {
+                    frameworks.push(framework);
+                    Some(frameworks.len() - 1)
+                }
+                Decider::Other(_) => None,
+            };
+            Profile { scheduler, framework, queue }
         };
-        let profiles = schedulers.into_iter().map(profile).collect();
-        Self { cache: ClusterCache::default(), profiles, turn: 0 }
+        let profiles = schedulers.into_iter().map(Into::into).map(profile).collect();
+        Self {
+            cache: ClusterCache::new(frameworks),
+            profiles,
+            turn: 0,
+            gangs: BTreeMap::new(),
+            ready: VecDeque::new(),
+        }
     }
 
     /// The cluster as it is known, with the pods that are assumed.
@@ -161,24 +218,55 @@ impl Engine {
 
     /// Tries the next pod, if there is one; `pick` chooses between this many equal nodes.
     pub fn next(&mut self, now: Duration, pick: impl Fn(usize) -> usize) -> Option<Attempt> {
-        let (scheduler, pod, busy) = self.pop(now)?;
-        let outcome = match scheduler.schedule(&pod, self.cache.snapshot()) {
-            Decision::Bind(placement) => match placement.best.get(pick(placement.best.len())) {
-                Some(node) => {
-                    let node = Arc::clone(node);
-                    self.cache.assume(&pod, &node);
-                    Outcome::Bind { node, placement: Box::new(placement) }
-                }
-                None => self.put_back(&pod, Rejection::default(), now),
-            },
-            Decision::Unschedulable(rejection) => self.put_back(&pod, rejection, now),
-            _ => self.put_back(&pod, Rejection::default(), now),
+        if let Some(attempt) = self.ready.pop_front() {
+            return Some(attempt);
+        }
+        let (profile, pod, busy) = self.pop(now)?;
+        if let Some(wanted) = self.gang_of(&pod) {
+            self.try_gang(profile, (pod, busy), &wanted, now, &pick);
+            return self.ready.pop_front();
+        }
+        let outcome = match self.place(profile, &pod, &pick) {
+            Ok((node, among)) => Outcome::Bind { node, among },
+            Err(rejection) => self.put_back(&pod, rejection, now),
         };
         Some(Attempt { pod, outcome, busy })
     }
 
+    /// Finds a node for a pod, one of so many that are equally good, and assumes it there.
+    fn place(
+        &mut self,
+        profile: usize,
+        pod: &Arc<PodInfo>,
+        pick: &impl Fn(usize) -> usize,
+    ) -> Result<(Arc<str>, usize), Rejection> {
+        let Profile { scheduler, framework, .. } = &self.profiles[profile];
+        // A pod that was promised room goes there if it can, however good other nodes are.
+        let core = framework.filter(|_| pod.nominated_node().is_none());
+        let choice = core.map_or(Choice::Unknown, |core| self.cache.choose(core, pod, pick));
+        let (node, among) = match choice {
+            Choice::Node { node, among } => (node, among),
+            Choice::None | Choice::Unknown => {
+                match scheduler.schedule(pod, self.cache.snapshot()) {
+                    Decision::Bind(placement) => {
+                        let among = placement.best.len();
+                        let node = placement.best.get(pick(among));
+                        (Arc::clone(node.ok_or_else(Rejection::default)?), among)
+                    }
+                    Decision::Unschedulable(rejection) => return Err(rejection),
+                    _ => return Err(Rejection::default()),
+                }
+            }
+        };
+        self.cache.assume(pod, &node);
+        Ok((node, among))
+    }
+
     /// Takes note that an assumed pod could not be bound; returns whether it is tried again.
     pub fn binding_failed(&mut self, pod: &PodInfo, now: Duration) -> bool {
+        if let Some(gangs) = self.gangs.get(pod.scheduler_name()) {
+            gangs.unreserve(pod);
+        }
         let Some(waiting) = self.cache.forget(pod) else { return false };
         self.wake(&ClusterEvent::PodRemoved { pod }, now);
         let Some(queue) = self.queue_of(&waiting) else { return false };
@@ -188,7 +276,7 @@ impl Engine {
 
     /// Whether a pod can be tried now.
     pub fn has_active(&mut self) -> bool {
-        self.profiles.iter_mut().any(|profile| profile.queue.has_active())
+        !self.ready.is_empty() || self.profiles.iter_mut().any(|profile| profile.queue.has_active())
     }
 
     /// When a pod that cannot be tried now can be tried.
@@ -196,8 +284,8 @@ impl Engine {
         self.profiles.iter_mut().filter_map(|profile| profile.queue.next_due()).min()
     }
 
-    /// The next pod, with the scheduler that it asks for.
-    fn pop(&mut self, now: Duration) -> Option<(Arc<dyn Scheduler>, Arc<PodInfo>, Busy)> {
+    /// The next pod, with the place of the scheduler that it asks for.
+    fn pop(&mut self, now: Duration) -> Option<(usize, Arc<PodInfo>, Busy)> {
         let count = self.profiles.len();
         for offset in 0..count {
             let index = (self.turn + offset) % count;
@@ -205,7 +293,7 @@ impl Engine {
             profile.queue.tick(now);
             if let Some((pod, busy)) = profile.queue.pop(now) {
                 self.turn = index + 1;
-                return Some((Arc::clone(&profile.scheduler), pod, busy));
+                return Some((index, pod, busy));
             }
         }
         None

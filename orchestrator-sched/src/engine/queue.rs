@@ -185,6 +185,33 @@ impl Queue {
         }
     }
 
+    /// Takes a pod out of its turn, to be tried with others; `None` where it may not be tried.
+    pub fn take(&mut self, id: &PodId, now: Duration) -> Option<(Arc<PodInfo>, Busy)> {
+        let number = self.number();
+        let entry = self.pods.get_mut(id)?;
+        if matches!(entry.state, State::Gated | State::InFlight) {
+            return None;
+        }
+        entry.number = number;
+        entry.attempts = entry.attempts.saturating_add(1);
+        entry.last_attempt = now;
+        let busy = match std::mem::replace(&mut entry.state, State::InFlight) {
+            State::Active { _busy } => _busy,
+            _ => self.activity.begin(),
+        };
+        Some((Arc::clone(&entry.pod), busy))
+    }
+
+    /// Lets a pod be tried again that waits for a change, or that something held back which is no
+    /// part of it.
+    pub fn look_again(&mut self, pod: Arc<PodInfo>, now: Duration) {
+        let id = pod.id.clone();
+        self.set(pod, now);
+        if matches!(self.pods.get(&id).map(|entry| &entry.state), Some(State::Unschedulable(_))) {
+            self.release(&id, now);
+        }
+    }
+
     /// Puts a pod back that no node takes: it waits for a change that helps.
     ///
     /// Where no part of the scheduler gives a reason, nothing is known to help, and it waits for

@@ -1,10 +1,37 @@
 //! The binding cycle: what happens between the choice of a node and the pod being bound.
+//!
+//! A plugin that panics fails the pod that it was asked about, with a message that names it, and
+//! nothing else. One that does not answer is given up after [`MAX_PERMIT`]; one that blocks its
+//! thread cannot be helped.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use futures::FutureExt;
 use orchestrator_client::Client;
 use orchestrator_core::scheduler::PodInfo;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
+use tracing::error;
 
 use super::{Bound, Framework, Permit, Refusal};
+
+/// The longest that a pod waits for a permission, whatever its plugin says: upstream's.
+pub const MAX_PERMIT: Duration = Duration::from_secs(900);
+
+/// The plugin that is being asked, for when it panics.
+type Step = Mutex<&'static str>;
+
+/// What a panic said.
+pub(crate) fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}
+
+fn panicked(plugin: &str, panic: &(dyn Any + Send)) -> Refusal {
+    Refusal::resolvable(format!("plugin {plugin} panicked: {}", message(panic)))
+}
 
 impl Framework {
     /// Reserves, asks for permission and binds; on failure, everything reserved is given back.
@@ -24,7 +51,12 @@ impl Framework {
         node: &str,
     ) -> Result<(), (&'static str, Refusal)> {
         self.reserve(pod, node)?;
-        let result = self.bind_reserved(client, slots, pod, node).await;
+        let step = Step::default();
+        let binding = AssertUnwindSafe(self.bind_reserved(client, slots, pod, node, &step));
+        let result = binding.catch_unwind().await.unwrap_or_else(|panic| {
+            let plugin = *step.lock();
+            Err((plugin, panicked(plugin, &*panic)))
+        });
         if result.is_err() {
             self.unreserve(self.points.reserves.len(), pod, node);
         }
@@ -34,7 +66,9 @@ impl Framework {
     /// Lets every plugin reserve; where one fails, all that were asked give back.
     pub(super) fn reserve(&self, pod: &PodInfo, node: &str) -> Result<(), (&'static str, Refusal)> {
         for (index, plugin) in self.points.reserves.iter().enumerate() {
-            if let Err(refusal) = plugin.reserve(pod, node) {
+            let reserved = catch_unwind(AssertUnwindSafe(|| plugin.reserve(pod, node)));
+            let reserved = reserved.unwrap_or_else(|panic| Err(panicked(plugin.name(), &*panic)));
+            if let Err(refusal) = reserved {
                 self.unreserve(index + 1, pod, node);
                 return Err((plugin.name(), refusal));
             }
@@ -45,7 +79,10 @@ impl Framework {
     /// Lets the first `count` plugins give back, the last of them first.
     fn unreserve(&self, count: usize, pod: &PodInfo, node: &str) {
         for plugin in self.points.reserves[..count].iter().rev() {
-            plugin.unreserve(pod, node);
+            let given_back = catch_unwind(AssertUnwindSafe(|| plugin.unreserve(pod, node)));
+            if let Err(panic) = given_back {
+                error!(pod = %pod.key, plugin = plugin.name(), panic = message(&*panic), "unreserve panicked");
+            }
         }
     }
 
@@ -55,18 +92,24 @@ impl Framework {
         slots: &Semaphore,
         pod: &PodInfo,
         node: &str,
+        step: &Step,
     ) -> Result<(), (&'static str, Refusal)> {
         for plugin in &self.points.permits {
+            *step.lock() = plugin.name();
             let answer = match plugin.permit(pod, node) {
                 Permit::Allow => Ok(()),
                 Permit::Deny(refusal) => Err(refusal),
                 Permit::Wait(answer, limit) => {
+                    let limit = limit.min(MAX_PERMIT);
                     tokio::select! {
                         biased;
                         answer = answer => answer,
                         () = client.env().sleep(limit) => {
-                            let name = plugin.name();
-                            Err(Refusal::resolvable(format!("timeout waiting for {name}")))
+                            Err(Refusal::resolvable(format!(
+                                "rejected due to timeout after waiting {}s at plugin {}",
+                                limit.as_secs_f64(),
+                                plugin.name()
+                            )))
                         }
                     }
                 }
@@ -74,14 +117,16 @@ impl Framework {
             answer.map_err(|refusal| (plugin.name(), refusal))?;
         }
         for plugin in &self.points.pre_binds {
+            *step.lock() = plugin.name();
             let result = plugin.pre_bind(client, pod, node).await;
             result.map_err(|refusal| (plugin.name(), refusal))?;
         }
         let _slot = slots.acquire().await.expect("nobody closes the slots");
         for plugin in &self.points.binds {
+            *step.lock() = plugin.name();
             match plugin.bind(client, pod, node).await {
                 Ok(Bound::Done) => {
-                    self.points.post_binds.iter().for_each(|told| told.post_bind(pod, node));
+                    self.post_bind(pod, node);
                     return Ok(());
                 }
                 Ok(Bound::Skip) => {}
@@ -89,5 +134,14 @@ impl Framework {
             }
         }
         Err(("", Refusal::unresolvable("no plugin binds the pod")))
+    }
+
+    /// Tells who wants to know; the pod is bound whatever they do.
+    fn post_bind(&self, pod: &PodInfo, node: &str) {
+        for plugin in &self.points.post_binds {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| plugin.post_bind(pod, node))) {
+                error!(pod = %pod.key, plugin = plugin.name(), panic = message(&*panic), "post-bind panicked");
+            }
+        }
     }
 }

@@ -8,6 +8,7 @@ use super::points::{
     BindPlugin, FilterPlugin, GatePlugin, PermitPlugin, Plugin, PostBindPlugin, PostFilterPlugin,
     PreBindPlugin, QueueSortPlugin, ReservePlugin, ScorePlugin,
 };
+use crate::plugins::gang_scheduling::Gangs;
 
 /// The plugins at each extension point, in the order in which they are asked.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,7 @@ pub struct Points {
     pub(super) pre_binds: Vec<Arc<dyn PreBindPlugin>>,
     pub(super) binds: Vec<Arc<dyn BindPlugin>>,
     pub(super) post_binds: Vec<Arc<dyn PostBindPlugin>>,
+    pub(super) gangs: Option<Gangs>,
 }
 
 impl Points {
@@ -83,6 +85,12 @@ impl Points {
     /// Adds somebody who is told of bound pods.
     pub fn post_bind(&mut self, plugin: Arc<dyn PostBindPlugin>) -> &mut Self {
         self.post_binds.push(plugin);
+        self
+    }
+
+    /// Has the pods of these gangs placed together; the last ones set count.
+    pub fn gangs(&mut self, gangs: Gangs) -> &mut Self {
+        self.gangs = Some(gangs);
         self
     }
 

@@ -28,6 +28,7 @@ pub(super) enum Subject {
     ReplicaSet,
     StatefulSet,
     Budget,
+    PodGroup,
     Storage(About),
 }
 

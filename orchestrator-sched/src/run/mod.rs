@@ -6,9 +6,13 @@
 //! binding or a timer.
 
 mod effects;
+mod gangs;
 mod inbox;
+mod snapshot;
 mod sources;
 mod storage;
+
+pub use snapshot::snapshot;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -127,10 +131,14 @@ impl SchedulerLoop {
         let client = self.informers.client().clone();
         let activity = client.env().activity().clone();
         let inbox = Arc::new(Inbox::default());
-        let sources = Sources::new(&self.informers, &inbox, &activity);
+        let gangs = self.profiles.iter().filter_map(|(scheduler, cycle)| {
+            Some((scheduler.name().to_owned(), cycle.gangs()?.clone()))
+        });
+        let gangs: BTreeMap<_, _> = gangs.collect();
+        let sources = Sources::new(&self.informers, gangs.clone(), &inbox, &activity);
         sources.synced().await;
         let schedulers = self.profiles.iter().map(|(scheduler, _)| Arc::clone(scheduler));
-        let engine = Engine::new(schedulers, self.backoff, &activity);
+        let engine = Engine::new(schedulers, self.backoff, &activity).with_gangs(gangs);
         let slots = Arc::new(Semaphore::new(MAX_WRITES));
         let effects = self.profiles.iter().map(|(scheduler, cycle)| {
             (

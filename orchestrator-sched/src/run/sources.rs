@@ -1,5 +1,6 @@
 //! What the scheduler watches, and how an object becomes part of the engine's state.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +14,11 @@ use orchestrator_core::env::Activity;
 use orchestrator_core::scheduler::{PodGroup, Storage};
 use orchestrator_core::selector::LabelSelector;
 
+use super::gangs::GangSource;
 use super::inbox::{Inbox, Subject};
 use super::storage::StorageSources;
 use crate::engine::Engine;
+use crate::plugins::gang_scheduling::Gangs;
 
 /// The caches of all that the scheduler watches.
 pub(super) struct Sources {
@@ -28,11 +31,17 @@ pub(super) struct Sources {
     stateful_sets: Informer<StatefulSet>,
     budgets: Informer<PodDisruptionBudget>,
     storage: StorageSources,
+    gangs: GangSource,
 }
 
 impl Sources {
     /// Watches, and notes every change in `inbox`.
-    pub fn new(informers: &Informers, inbox: &Arc<Inbox>, activity: &Activity) -> Self {
+    pub fn new(
+        informers: &Informers,
+        gangs: BTreeMap<String, Gangs>,
+        inbox: &Arc<Inbox>,
+        activity: &Activity,
+    ) -> Self {
         let sources = Self {
             nodes: informers.of(),
             namespaces: informers.of(),
@@ -43,6 +52,7 @@ impl Sources {
             stateful_sets: informers.of(),
             budgets: informers.of(),
             storage: StorageSources::new(informers, inbox, activity),
+            gangs: GangSource::new(gangs, informers, inbox, activity),
         };
         inbox.follow(&sources.nodes, Subject::Node, activity);
         inbox.follow(&sources.namespaces, Subject::Namespace, activity);
@@ -76,7 +86,13 @@ impl Sources {
                 let change = |storage: &mut Storage| self.storage.apply(storage, about, key);
                 return engine.change_storage(about.kind(), key, change, now);
             }
-            Subject::Pod => return engine.set_pod(key, self.pods.get(key), now),
+            Subject::Pod => {
+                let pod = self.pods.get(key);
+                let others = self.gangs.pod(key, pod.as_deref());
+                engine.set_pod(key, pod, now);
+                return engine.look_again(&others, now);
+            }
+            Subject::PodGroup => return engine.look_again(&self.gangs.group(key), now),
             Subject::Namespace => {
                 let namespace = self.namespaces.get(key);
                 return engine.set_namespace(&key.name, namespace.as_deref(), now);
@@ -111,7 +127,7 @@ fn selected(wire: Option<&meta::LabelSelector>) -> LabelSelector {
 }
 
 /// The pods that have all of some labels; none where there are no labels.
-fn labelled(labels: Option<&std::collections::BTreeMap<String, String>>) -> PodGroup {
+fn labelled(labels: Option<&BTreeMap<String, String>>) -> PodGroup {
     let pairs = labels.into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()));
     let selector = LabelSelector::from_labels(pairs).ok().filter(|s| !s.is_everything());
     PodGroup::new(selector.unwrap_or_else(LabelSelector::nothing))

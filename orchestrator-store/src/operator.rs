@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use orchestrator_core::store::{Store, StoreError};
+use orchestrator_core::store::{KeyRange, Store, StoreError};
 
 /// The number of a member; never given out twice.
 pub type MemberId = u64;
@@ -19,8 +19,8 @@ pub(crate) const ONE_MEMBER: &str = "the engine has one member";
 /// # Contract
 /// - **Members** are listed by id. A change is done when a majority of the new members has it.
 /// - **Images** are consistent: the state at one revision, whatever is written meanwhile.
-/// - **Progress** that is demanded comes to every watcher whose request asks for progress, as soon
-///   as it has been given everything up to the revision of the demand.
+/// - **Progress** that is demanded comes to every watcher of the demand's ranges whose request asks
+///   for progress, as soon as it has been given everything up to the revision of the demand.
 #[async_trait]
 pub trait Operator: Store {
     /// Lists the members, and tells who leads.
@@ -53,8 +53,9 @@ pub trait Operator: Store {
     /// [`Unavailable`](StoreError::Unavailable).
     async fn engine(&self) -> Result<EngineStatus, StoreError>;
 
-    /// Demands progress for all watchers that take it, without waiting for their time.
-    fn demand_progress(&self);
+    /// Demands progress for the watchers of exactly these ranges, for all where none is named,
+    /// without waiting for their time. Others are left asleep.
+    fn demand_progress(&self, of: &[KeyRange]);
 
     /// The term of the leader as it is known here, without asking anybody: every answer of the etcd
     /// face tells it. 1 where there is one member.

@@ -152,7 +152,7 @@ pub async fn copy(
     target.clear(keys, &mut progress).await?;
     let leases = target.take_leases(from).await?;
     let (wanted, revision) = target.fill(from, status.keys, &leases, &mut progress).await?;
-    let (found, _) = check(to, wanted.keys, &mut progress).await?;
+    let (found, _) = digest(to, wanted.keys, &mut progress).await.map_err(lost(wanted.keys))?;
     if found != wanted {
         return Err(CopyError::Different { found, wanted });
     }
@@ -185,15 +185,19 @@ fn lost(written: u64) -> impl Fn(StoreError) -> CopyError {
     move |source| CopyError::Target { written, source }
 }
 
-/// Reads everything back.
-async fn check(
-    to: &dyn Store,
+/// Reads all keys of a store, of which there are about `total`; what they are, and at which
+/// revision.
+///
+/// # Errors
+/// Those of [`Store::range`].
+pub async fn digest(
+    store: &dyn Store,
     total: u64,
-    progress: &mut (impl FnMut(Progress) + Send),
-) -> Result<(Digest, Revision), CopyError> {
-    let mut pages = Pages::new(to);
+    mut progress: impl FnMut(Progress) + Send,
+) -> Result<(Digest, Revision), StoreError> {
+    let mut pages = Pages::new(store);
     let mut hasher = Hasher::default();
-    while let Some(page) = pages.next().await.map_err(lost(total))? {
+    while let Some(page) = pages.next().await? {
         page.iter().filter(|kv| !is_own(&kv.key)).for_each(|kv| hasher.add(kv));
         progress(Progress { step: Step::Check, done: hasher.keys(), total });
     }

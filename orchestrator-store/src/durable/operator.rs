@@ -1,7 +1,7 @@
 //! Operating a store of one member.
 
 use async_trait::async_trait;
-use orchestrator_core::store::StoreError;
+use orchestrator_core::store::{KeyRange, StoreError};
 
 use super::entry::{Answer, Request};
 use super::{DurableStore, Shared};
@@ -69,7 +69,7 @@ impl Operator for DurableStore {
         })
     }
 
-    fn demand_progress(&self) {
-        self.shared.replica.demand_progress();
+    fn demand_progress(&self, of: &[KeyRange]) {
+        self.shared.replica.demand_progress(of);
     }
 }

@@ -1,7 +1,7 @@
 //! What an operator asks of etcd: members, alarms, how it is; and its data as an image of ours.
 
 use async_trait::async_trait;
-use orchestrator_core::store::StoreError;
+use orchestrator_core::store::{KeyRange, StoreError};
 
 use super::EtcdStore;
 use super::error::{CallError, Refusal};
@@ -95,8 +95,10 @@ impl Operator for EtcdStore {
         })
     }
 
-    fn demand_progress(&self) {
-        self.watches.demand_progress();
+    fn demand_progress(&self, of: &[KeyRange]) {
+        // A range that etcd would refuse has no watchers.
+        let of: Vec<_> = of.iter().filter_map(|keys| self.prefix.range(keys).ok()).collect();
+        self.watches.demand_progress(&of);
     }
 }
 

@@ -18,4 +18,5 @@
 //!   3.5; etcd 3.4 answers at once, which is not true of a watcher that lags behind.
 //! - **Users and roles** do not exist: their calls answer that authentication is not enabled.
 //! - **Snapshots** have our own format under etcd's checksum; see [`snapshot`](super::snapshot).
-//! - **Messages beyond 2 MiB** are refused with the code `OutOfRange` and tonic's text.
+//! - **`RangeStream`** is unknown (`Unimplemented`), as it is to etcd up to 3.6: clients that know it,
+//!   kube-apiserver from 1.37 on, ask page by page then.

@@ -124,7 +124,7 @@ pub fn fuzz_call(data: &[u8]) {
 }
 
 /// Takes what is there of a body; a watch has no end.
-fn drain(body: tonic::body::Body) {
+fn drain(body: super::Body) {
     let mut body = pin!(body);
     let mut context = Context::from_waker(Waker::noop());
     while !body.is_end_stream()

@@ -12,6 +12,15 @@ use crate::proto::etcd::{
     PutResponse, RangeRequest, TxnRequest, TxnResponse,
 };
 
+/// How many keys are read and written in well below a millisecond.
+const SHORT: i64 = 256;
+
+/// Whether a range may have so many keys that others on the connection would wait for it.
+pub(super) fn is_long(asked: &RangeRequest) -> bool {
+    let is_short = asked.range_end.is_empty() || asked.count_only;
+    !is_short && !(1..=SHORT).contains(&asked.limit)
+}
+
 pub(super) async fn range(face: Arc<Face>, asked: RangeRequest) -> Result<RangeAnswer, Status> {
     check::range(&asked)?;
     let found = face.store.range(request::range(&asked)).await.map_err(refused)?;

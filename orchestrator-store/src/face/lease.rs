@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use futures::stream::{self, BoxStream};
+use futures::stream;
+use http::HeaderMap;
 use orchestrator_core::store::{LeaseId, LeaseInfo, LeaseOp, MAX_LEASE_TTL, StoreError};
-use tonic::{Request, Status, Streaming};
+use tonic::Status;
 
+use super::grpc::Answers;
+use super::messages::Requests;
 use super::{Face, fault, refused};
 use crate::proto::etcd::{
     LeaseGrantRequest, LeaseGrantResponse, LeaseKeepAliveRequest, LeaseKeepAliveResponse,
@@ -44,11 +47,10 @@ pub(super) async fn revoke(
 /// Keeps leases alive, each request answered in turn: the next is read when the answer is taken.
 pub(super) fn keep_alive(
     face: Arc<Face>,
-    requests: Request<Streaming<LeaseKeepAliveRequest>>,
-) -> BoxStream<'static, Result<LeaseKeepAliveResponse, Status>> {
-    let state = (face, requests.into_inner());
-    // Ends at the first error: a body that was cut off would tell the same one for ever.
-    stream::try_unfold(state, |(face, mut requests)| async move {
+    _: &HeaderMap,
+    requests: Requests<LeaseKeepAliveRequest>,
+) -> Answers<LeaseKeepAliveResponse> {
+    stream::try_unfold((face, requests), |(face, mut requests)| async move {
         let Some(asked) = requests.next().await else { return Ok(None) };
         let answer = kept_alive(&face, asked?.id).await?;
         Ok(Some((answer, (face, requests))))

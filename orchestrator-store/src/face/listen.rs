@@ -1,4 +1,4 @@
-//! Sockets: TLS, the number of connections, HTTP/2 as gRPC uses it, a graceful end.
+//! Sockets: TLS, the number of connections, the choice of protocol, a graceful end.
 
 use std::io;
 use std::pin::pin;
@@ -6,12 +6,11 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures::future::{Either, select};
-use hyper::rt::Executor;
+use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use orchestrator_core::Env;
 use orchestrator_core::env::Task;
+use orchestrator_core::{BoxError, Env};
 use parking_lot::Mutex;
 use slab::Slab;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,11 +19,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::Face;
 use super::authority::Tolerant;
 use super::route::EtcdService;
+use super::{Face, connection};
 
-/// How long a client may take for the TLS handshake, or to send the head of an HTTP/1.1 request.
+/// How long a client may take for the TLS handshake, and then to begin.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// How long running calls may take when the server stops.
@@ -32,29 +31,6 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// How long accepting rests after an error, which most often is a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
-
-/// How often an idle client is asked whether it is there, and how long it may take to answer.
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The most calls at a time on one connection. A client library has one connection for all of its
-/// program, which may well have thousands of calls and watches.
-const MAX_STREAMS: u32 = 8192;
-
-/// How much a client may send of one call before it is read: the largest message fits in.
-const STREAM_WINDOW: u32 = 2 << 20;
-
-/// How much a client may send of all calls before they are read.
-const CONNECTION_WINDOW: u32 = 16 << 20;
-
-/// How much of an answer waits for a client that is slow to take it; then its source is not asked.
-const SEND_BUFFER: usize = 256 << 10;
-
-/// The largest frame: larger than the values that are usual, so that most answers are one frame.
-const MAX_FRAME: u32 = 64 << 10;
-
-/// The largest head of a call.
-const MAX_HEAD: u32 = 64 << 10;
 
 /// Accepts connections until `shutdown` resolves, then lets running calls end for a moment.
 pub(super) async fn serve(
@@ -79,7 +55,7 @@ pub(super) async fn serve(
             Ok((stream, permit)) => {
                 let connection = Connection { face: Arc::clone(&face), stop: stop.clone() };
                 let tls = tls.clone();
-                connections.execute(async move {
+                connections.start(async move {
                     connection.open(stream, tls).await;
                     drop(permit);
                 });
@@ -127,17 +103,17 @@ impl Connection {
     }
 
     async fn run(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
-        let Self { face, stop } = self;
-        let builder = builder(&face.env);
-        let service = TowerToHyperService::new(EtcdService::new(face));
-        let mut connection =
-            pin!(builder.serve_connection(TokioIo::new(Tolerant::new(stream)), service));
-        let ended = match select(connection.as_mut(), pin!(stop.cancelled())).await {
-            Either::Left((ended, _)) => ended,
-            Either::Right(((), _)) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
+        let mut stream = Tolerant::new(stream);
+        let env = self.face.env.clone();
+        let is_http2 = match select(pin!(stream.speaks_http2()), pin!(env.sleep(HANDSHAKE))).await {
+            Either::Left((Ok(is_http2), _)) => is_http2,
+            // One that connects and says nothing looks whether somebody listens.
+            Either::Left((Err(_), _)) | Either::Right(_) => return,
+        };
+        let service = EtcdService::new(self.face);
+        let ended = match is_http2 {
+            true => connection::serve(&env, stream, service, self.stop).await.map_err(Into::into),
+            false => http1(stream, service, self.stop).await,
         };
         if let Err(error) = ended {
             tracing::debug!(error = &*error, "connection broke off");
@@ -145,24 +121,26 @@ impl Connection {
     }
 }
 
-fn builder(env: &Env) -> auto::Builder<Running> {
-    let mut builder = auto::Builder::new(Running::new(env.clone()));
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HANDSHAKE);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-        .max_concurrent_streams(MAX_STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(MAX_FRAME)
-        .max_header_list_size(MAX_HEAD)
-        .max_send_buf_size(SEND_BUFFER);
-    builder
+/// Answers what is no gRPC to clients that speak HTTP/1.1.
+async fn http1(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    service: EtcdService,
+    stop: CancellationToken,
+) -> Result<(), BoxError> {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HANDSHAKE);
+    let service = TowerToHyperService::new(service);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    match select(connection.as_mut(), pin!(stop.cancelled())).await {
+        Either::Left((ended, _)) => Ok(ended?),
+        Either::Right(((), _)) => {
+            connection.as_mut().graceful_shutdown();
+            Ok(connection.await?)
+        }
+    }
 }
 
-/// Owns tasks: connections, or the calls of one connection. They end with it.
+/// Owns the tasks of connections: they end with it.
 #[derive(Clone)]
 struct Running {
     env: Env,
@@ -173,18 +151,13 @@ impl Running {
     fn new(env: Env) -> Self {
         Self { env, tasks: Arc::default() }
     }
-}
 
-impl<F> Executor<F> for Running
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, future: F) {
+    fn start(&self, connection: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.tasks.lock();
         let place = tasks.vacant_entry();
         let (id, owner) = (place.key(), Arc::downgrade(&self.tasks));
         place.insert(self.env.spawn("etcd", async move {
-            future.await;
+            connection.await;
             forget(&owner, id);
         }));
     }

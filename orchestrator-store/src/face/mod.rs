@@ -6,8 +6,8 @@
 //! [`Store`](orchestrator_core::Store), so many faces may serve one engine.
 //!
 //! A request passes `listen` (sockets, TLS, limits), `authority` (which repairs what clients of
-//! etcd send), `route` (paths to functions), `grpc` and `codec` (messages),
-//! then one module per service. `request`, `reply` and `select` translate, `check` and `fault` refuse in
+//! etcd send), `connection` (HTTP/2), `route` (paths to functions), `grpc`, `messages` and `body`
+//! (messages and how a call ends), then one module per service. `request`, `reply` and `select` translate, `check` and `fault` refuse in
 //! etcd's words, `encode` writes the answers that carry many keys. `watch` multiplexes watchers
 //! on a stream; like everything here it pulls, so a slow client holds up nobody but itself.
 //!
@@ -15,9 +15,10 @@
 
 mod auth;
 mod authority;
+mod body;
 mod check;
 mod cluster;
-mod codec;
+mod connection;
 pub mod differences;
 mod encode;
 mod fault;
@@ -30,6 +31,7 @@ mod kv;
 mod lease;
 mod listen;
 mod maintenance;
+mod messages;
 mod options;
 mod reply;
 mod request;
@@ -40,6 +42,7 @@ pub mod snapshot;
 pub mod tls;
 mod watch;
 
+pub use body::Body;
 pub use options::{MAX_REQUEST_BYTES, Options, VERSION};
 pub use route::EtcdService;
 pub use server::EtcdServer;

@@ -55,6 +55,12 @@ impl Options {
         self
     }
 
+    /// Whether it serves over TLS only.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// The version that clients are told, [`VERSION`] by default.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = version.into();

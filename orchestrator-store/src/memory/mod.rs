@@ -131,7 +131,7 @@ impl MemoryStore {
     /// Gives each watcher whose request asks for progress one progress item as soon as it has
     /// everything, without waiting for its time.
     pub fn progress(&self) {
-        self.replica.demand_progress();
+        self.replica.demand_progress(&[]);
     }
 
     fn assemble(env: Env, epoch: Instant, mvcc: Mvcc, options: Builder) -> Self {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use orchestrator_core::store::StoreError;
+use orchestrator_core::store::{KeyRange, StoreError};
 
 use super::MemoryStore;
 use crate::image;
@@ -58,7 +58,7 @@ impl Operator for MemoryStore {
         })
     }
 
-    fn demand_progress(&self) {
-        self.progress();
+    fn demand_progress(&self, of: &[KeyRange]) {
+        self.replica.demand_progress(of);
     }
 }

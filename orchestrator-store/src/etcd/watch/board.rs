@@ -13,7 +13,7 @@ use tonic::Code;
 
 use super::watcher::{Phase, Taken, Watcher};
 use crate::etcd::error::{Refusal, refusal};
-use crate::etcd::keys::Prefix;
+use crate::etcd::keys::{Prefix, WireRange};
 use crate::etcd::request::signed;
 use crate::etcd::response::{header_revision, revision};
 use crate::proto::etcd as wire;
@@ -313,15 +313,21 @@ impl Board {
         }
     }
 
-    /// Makes progress due for all that take it.
-    pub(super) fn demand_progress(&mut self, now: Instant) {
-        self.due.clear();
-        for (key, watcher) in &mut self.watchers {
-            if watcher.due_at().is_some() {
+    /// Makes progress due for all watchers of these ranges that take it; of all, where none is
+    /// named.
+    pub(super) fn demand_progress(&mut self, of: &[WireRange], now: Instant) {
+        let Self { watchers, due, .. } = self;
+        let mut asked = BTreeSet::new();
+        for (key, watcher) in watchers {
+            let is_asked = of.is_empty() || of.contains(&watcher.keys);
+            if is_asked && watcher.due_at().is_some() {
                 watcher.demand();
-                self.due.insert((now, *key));
+                asked.insert(*key);
             }
         }
+        // One entry each at most.
+        due.retain(|(_, key)| !asked.contains(key));
+        due.extend(asked.into_iter().map(|key| (now, key)));
     }
 
     /// Progress is asked for with the next requests.

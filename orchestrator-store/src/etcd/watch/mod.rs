@@ -87,10 +87,11 @@ impl Watches {
         }
     }
 
-    /// Asks for progress for all that take it.
-    pub(super) fn demand_progress(&self) {
+    /// Asks for progress for all watchers of these ranges that take it; of all, where none is
+    /// named.
+    pub(super) fn demand_progress(&self, of: &[WireRange]) {
         let now = self.shared.client.env.instant();
-        self.shared.board.lock().demand_progress(now);
+        self.shared.board.lock().demand_progress(of, now);
         self.shared.work.notify_one();
     }
 

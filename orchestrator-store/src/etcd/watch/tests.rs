@@ -169,7 +169,7 @@ fn progress_is_asked_for_when_due_and_again_while_no_answer_comes() {
     play.now += again;
     play.board.tick(play.now, true, &mut Vec::new());
     assert_eq!(play.asked(), "", "the answer came");
-    play.board.demand_progress(play.now);
+    play.board.demand_progress(&[], play.now);
     play.board.tick(play.now, true, &mut Vec::new());
     assert_eq!(play.asked(), "?", "a demand is asked at once");
     play.board.disconnect(None);

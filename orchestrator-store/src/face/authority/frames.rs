@@ -34,6 +34,11 @@ pub(super) enum Frames {
 }
 
 impl Frames {
+    /// Whether the client has not sent enough to tell.
+    pub(super) fn are_unknown(&self) -> bool {
+        matches!(self, Self::Preface)
+    }
+
     /// Whether nothing needs to be looked at.
     pub(super) fn are_plain(&self) -> bool {
         matches!(self, Self::Plain)

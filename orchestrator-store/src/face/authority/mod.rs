@@ -18,13 +18,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
 use frames::Frames;
 
 /// How much is read from the socket at a time.
-const READ_BYTES: usize = 16 * 1024;
+const READ_BYTES: usize = 64 * 1024;
 
 /// A connection on which every call has a valid authority.
 #[derive(Debug)]
@@ -41,6 +41,19 @@ impl<S> Tolerant<S> {
     pub(super) fn new(stream: S) -> Self {
         let (raw, ready) = (BytesMut::new(), BytesMut::new());
         Self { stream, frames: Frames::default(), raw, ready }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Tolerant<S> {
+    /// Waits until the client has shown whether it speaks HTTP/2.
+    pub(super) async fn speaks_http2(&mut self) -> io::Result<bool> {
+        while self.frames.are_unknown() {
+            if self.stream.read_buf(&mut self.raw).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.frames.pass(&mut self.raw, &mut self.ready);
+        }
+        Ok(!self.frames.are_plain())
     }
 }
 

@@ -117,7 +117,12 @@ impl<R> Session<R> {
             return Ok(());
         }
         self.demand = Some(Demand::new(target, self.watchers.keys().copied().collect()));
-        self.face.store.demand_progress();
+        // Only those of this stream: other clients have not asked.
+        let mut ranges: Vec<_> = self.watchers.values().map(|w| w.keys.clone()).collect();
+        ranges.dedup();
+        if !ranges.is_empty() {
+            self.face.store.demand_progress(&ranges);
+        }
         Ok(())
     }
 

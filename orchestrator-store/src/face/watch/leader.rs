@@ -35,8 +35,8 @@ mod tests {
     use async_trait::async_trait;
     use orchestrator_core::Env;
     use orchestrator_core::store::{
-        LeaseInfo, LeaseOp, Range, RangeResponse, Revision, Store, StoreError, StoreStatus, Txn,
-        TxnResponse, WatchRequest, WatchStream,
+        KeyRange, LeaseInfo, LeaseOp, Range, RangeResponse, Revision, Store, StoreError,
+        StoreStatus, Txn, TxnResponse, WatchRequest, WatchStream,
     };
     use parking_lot::Mutex;
 
@@ -110,7 +110,7 @@ mod tests {
             holds_nothing()
         }
 
-        fn demand_progress(&self) {}
+        fn demand_progress(&self, _: &[KeyRange]) {}
     }
 
     /// After how long the leader counts as lost, at most in a minute.

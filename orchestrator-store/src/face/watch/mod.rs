@@ -15,11 +15,14 @@ mod watcher;
 
 use std::sync::Arc;
 
-use futures::stream::{self, BoxStream, StreamExt};
-use tonic::{Request, Status, Streaming};
+use futures::stream::{self, StreamExt};
+use http::HeaderMap;
+use tonic::Status;
 
 use super::Face;
 use super::encode::WatchAnswer;
+use super::grpc::Answers;
+use super::messages::Requests;
 use crate::proto::etcd::WatchRequest;
 use session::Session;
 
@@ -29,15 +32,16 @@ const HAS_LEADER: &str = "hasleader";
 /// Answers one stream of requests.
 pub(super) fn watch(
     face: Arc<Face>,
-    requests: Request<Streaming<WatchRequest>>,
-) -> BoxStream<'static, Result<WatchAnswer, Status>> {
-    let demanded = requests.metadata().get(HAS_LEADER).is_some_and(|value| value == "true");
+    metadata: &HeaderMap,
+    requests: Requests<WatchRequest>,
+) -> Answers<WatchAnswer> {
+    let demanded = metadata.get(HAS_LEADER).is_some_and(|value| value == "true");
     let leaderless = demanded.then(|| leader::lost(Arc::clone(&face)));
-    answers(Session::new(face, requests.into_inner(), leaderless))
+    answers(Session::new(face, requests, leaderless))
 }
 
 /// The answers of a session, until it ends.
-pub(super) fn answers<R>(session: Session<R>) -> BoxStream<'static, Result<WatchAnswer, Status>>
+pub(super) fn answers<R>(session: Session<R>) -> Answers<WatchAnswer>
 where
     R: stream::Stream<Item = Result<WatchRequest, Status>> + Send + Unpin + 'static,
 {

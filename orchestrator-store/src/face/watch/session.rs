@@ -193,7 +193,7 @@ where
             && watcher.from <= demand.target
         {
             demand.include(id);
-            self.face.store.demand_progress();
+            self.face.store.demand_progress(std::slice::from_ref(&watcher.keys));
         }
         self.watchers.insert(id, watcher);
     }

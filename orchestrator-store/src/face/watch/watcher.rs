@@ -25,6 +25,7 @@ const MAX_MESSAGE_BYTES: usize = MAX_REQUEST_BYTES + MESSAGE_SLACK_BYTES;
 #[derive(Debug)]
 pub(super) struct Watcher {
     id: i64,
+    pub(super) keys: KeyRange,
     before: Before,
     drops_puts: bool,
     drops_deletions: bool,
@@ -60,6 +61,7 @@ impl Watcher {
         let filters: Vec<FilterType> = asked.filters().collect();
         Self {
             id,
+            keys: keys(asked),
             before: if asked.prev_kv { Before::Present } else { Before::Absent },
             drops_puts: filters.contains(&FilterType::Noput),
             drops_deletions: filters.contains(&FilterType::Nodelete),

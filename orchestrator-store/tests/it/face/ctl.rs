@@ -5,3 +5,5 @@ mod keys;
 mod leases;
 mod runner;
 mod secured;
+
+pub use runner::Ctl;

@@ -3,6 +3,7 @@
 mod clients;
 mod ctl;
 mod differential;
+mod engines;
 mod kubernetes;
 mod real;
 mod served;

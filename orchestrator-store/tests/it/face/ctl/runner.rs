@@ -17,7 +17,11 @@ pub struct Ctl {
 impl Ctl {
     /// A store in memory behind a face; `None`, which is told, where there is no `etcdctl`.
     pub async fn memory() -> Option<Self> {
-        let served = Served::memory(&Env::system()).await;
+        Self::of(Served::memory(&Env::system()).await)
+    }
+
+    /// One that asks `served`.
+    pub fn of(served: Served) -> Option<Self> {
         let endpoint = format!("http://{}", served.address);
         Self::with(served, vec!["--endpoints".to_owned(), endpoint])
     }

@@ -7,6 +7,7 @@
 
 mod generate;
 mod run;
+mod streams;
 mod watch;
 
 use std::sync::Arc;

@@ -92,7 +92,7 @@ async fn watch(clients: &mut Clients, asked: &pb::WatchCreateRequest) -> String 
 }
 
 /// An answer without cluster, member and term, and without the events.
-fn plain(answer: &pb::WatchResponse) -> pb::WatchResponse {
+pub fn plain(answer: &pb::WatchResponse) -> pb::WatchResponse {
     let revision = answer.header.unwrap_or_default().revision;
     let header = Some(pb::ResponseHeader { revision, ..Default::default() });
     pb::WatchResponse { header, events: Vec::new(), ..answer.clone() }

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::Json;
 
 /// A JSON object: one Kubernetes object of any kind, or a part of one.
-pub type Map = serde_json::Map<String, Json>;
+pub type Map = serde_json::Map;
+
+/// The name of a field, or the key of a map.
+pub type Key = serde_json::Key;
 
 /// A Kubernetes object of any kind as a tree of JSON.
 ///

@@ -144,7 +144,7 @@ fn charged(quota: &Object, object: &Object, usage: &Amounts) -> Result<Option<Ob
     let mut charged = quota.clone();
     let target = map_entry(charged.map_mut("status"), "used");
     for (key, amount) in &counted {
-        target.insert(key.clone(), Json::from((used[key] + *amount).to_string()));
+        target.insert(key.into(), Json::from((used[key] + *amount).to_string()));
     }
     Ok(Some(charged))
 }

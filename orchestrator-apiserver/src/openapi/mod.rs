@@ -193,7 +193,7 @@ fn content(defs: &[&Arc<ResourceDef>]) -> (Map, Map) {
             if def.verbs.contains(&orchestrator_core::Verb::List) {
                 let list = extend::list(&def.schema, &name, &kind);
                 reach_all(&mut schemas, &def.schema, &list);
-                schemas.insert(format!("{name}List"), list);
+                schemas.insert(format!("{name}List").into(), list);
             }
         }
         for sub in &def.subresources {

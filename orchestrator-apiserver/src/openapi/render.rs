@@ -1,7 +1,7 @@
 //! Definitions that have no Rust type, such as those of an embedder's own kinds, as schemas.
 
 use orchestrator_core::Json;
-use orchestrator_core::object::Map;
+use orchestrator_core::object::{Key, Map};
 use orchestrator_core::schema::{Definition, Scalar, Schema, Type};
 use serde_json::json;
 
@@ -20,7 +20,7 @@ pub(super) fn definition(schema: &Schema, definition: &Definition) -> Json {
             let values: Vec<Json> = field.values.iter().map(|v| v.as_ref().into()).collect();
             property["enum"] = values.into();
         }
-        properties.insert(field.name.to_string(), property);
+        properties.insert(Key::new(&field.name), property);
         if field.required {
             required.push(field.name.as_ref().into());
         }

@@ -1,7 +1,7 @@
 //! The same documents in the older form, OpenAPI v2.
 
 use orchestrator_core::Json;
-use orchestrator_core::object::Map;
+use orchestrator_core::object::{Key, Map};
 use serde_json::json;
 
 use super::types::SCHEMAS;
@@ -47,7 +47,7 @@ fn references(value: &mut Json) {
 
 fn path_item(item: Json) -> Json {
     let Json::Object(item) = item else { return item };
-    let convert = |(key, value): (String, Json)| match key.as_str() {
+    let convert = |(key, value): (Key, Json)| match key.as_str() {
         "parameters" => (key, parameters(&value).into()),
         _ => (key, operation(value)),
     };

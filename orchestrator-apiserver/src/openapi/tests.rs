@@ -15,7 +15,7 @@ fn every_reference_of_a_document_leads_somewhere() {
     let documents = documents();
     let index = json(&documents.index());
     let roots: Vec<_> = index["paths"].as_object().unwrap().keys().cloned().collect();
-    assert!(roots.contains(&"api/v1".to_owned()) && roots.contains(&"apis/apps/v1".to_owned()));
+    assert!(roots.contains(&"api/v1".into()) && roots.contains(&"apis/apps/v1".into()));
     for root in roots {
         let document = json(&documents.group_version(&root).unwrap());
         let schemas = &document["components"]["schemas"];

@@ -28,7 +28,8 @@ pub(super) fn definitions() -> &'static Map {
         workloads(&mut generator);
         policies(&mut generator);
         infrastructure(&mut generator);
-        generator.take_definitions(false).into_iter().collect()
+        let definitions = generator.take_definitions(false).into_iter();
+        definitions.map(|(name, schema)| (name, Json::from(schema))).collect()
     });
     &DEFINITIONS
 }

@@ -174,7 +174,7 @@ fn verdict(budget: &Object, pod: &Object, now: &str) -> Verdict {
     let mut taken = budget.clone();
     let status = taken.map_mut("status");
     status.insert("disruptionsAllowed".into(), Json::from(allowed - 1));
-    map_entry(status, "disruptedPods").insert(pod.name().to_owned(), Json::from(now));
+    map_entry(status, "disruptedPods").insert(pod.name().into(), Json::from(now));
     if allowed == 1
         && let Some(conditions) = status.get_mut("conditions").and_then(Json::as_array_mut)
     {

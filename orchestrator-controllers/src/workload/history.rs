@@ -106,7 +106,7 @@ impl History {
 /// The template that a revision holds.
 pub(crate) fn template(revision: &ControllerRevision) -> Option<PodTemplateSpec> {
     let template = revision.data.as_ref()?.0.get("spec")?.get("template")?;
-    serde_json::from_value(template.clone()).ok()
+    serde_json::from_value(template.clone().into()).ok()
 }
 
 /// The hash of a revision's template.
@@ -128,7 +128,7 @@ fn make<K: Kind>(workload: &Versioned<'_, K>, revision: i64) -> ControllerRevisi
             owner_references: Some(vec![owner.controller_reference()]),
             ..ObjectMeta::default()
         },
-        data: Some(RawExtension(patch(template))),
+        data: Some(RawExtension(patch(template).into())),
         revision,
     }
 }

@@ -9,7 +9,7 @@ use super::compare::zero;
 use super::element;
 use super::walk::{Place, View};
 use crate::Json;
-use crate::object::Map;
+use crate::object::{Key, Map};
 
 /// The set of fields of `object` that differ from those of the zero object.
 pub(super) fn created(place: Place<'_>, object: &Map) -> Map {
@@ -53,7 +53,7 @@ pub(super) fn whole(
 pub(super) fn fields<'v>(
     place: Place<'_>,
     zero: bool,
-    fields: impl Iterator<Item = (&'v String, &'v Json)>,
+    fields: impl Iterator<Item = (&'v Key, &'v Json)>,
     out: &mut String,
 ) -> bool {
     let mut nodes = Nodes::begin(out, false);
@@ -103,7 +103,7 @@ fn node(place: Place<'_>, zero: Option<&Json>, value: &Json, out: &mut String) -
 fn keys<'v>(
     place: Place<'_>,
     zero: bool,
-    fields: impl Iterator<Item = (&'v String, &'v Json)>,
+    fields: impl Iterator<Item = (&'v Key, &'v Json)>,
     nodes: &mut Nodes<'_>,
 ) {
     for (key, value) in fields {

@@ -51,7 +51,7 @@ fn seal(node: &mut Map, member: bool) -> bool {
 /// Puts `key` with its `children` into a set that does not have it.
 pub(super) fn put(set: &mut Map, key: impl FnOnce() -> String, member: bool, mut children: Map) {
     if seal(&mut children, member) {
-        set.insert(key(), Json::Object(children));
+        set.insert(key().into(), Json::Object(children));
     }
 }
 
@@ -164,7 +164,7 @@ pub(super) fn canonical(set: &Map) -> Result<Map, String> {
     let mut checked = Map::new();
     for (key, node) in set {
         let node = node.as_object().ok_or_else(|| format!("{key:?} holds no object"))?;
-        let key = if key == SELF { key.clone() } else { element::canonical(key)? };
+        let key = if key == SELF { key.clone() } else { element::canonical(key)?.into() };
         checked.insert(key, Json::Object(canonical(node)?));
     }
     Ok(checked)

@@ -45,6 +45,6 @@ pub(super) fn update(object: &mut Object, applied: &Object) {
     if text.len() > MAX_BYTES {
         annotations.remove(ANNOTATION);
     } else {
-        annotations.insert(ANNOTATION.to_owned(), Json::String(text));
+        annotations.insert(ANNOTATION.into(), Json::String(text));
     }
 }

@@ -123,7 +123,7 @@ impl Entry {
         let mut entry = Map::new();
         let mut set = |name: &str, value: String| {
             if !value.is_empty() {
-                entry.insert(name.to_owned(), Json::String(value));
+                entry.insert(name.into(), Json::String(value));
             }
         };
         set("manager", self.manager);
@@ -132,7 +132,7 @@ impl Entry {
         set("subresource", self.subresource);
         set("time", self.time.unwrap_or_default());
         set("fieldsType", FIELDS_TYPE.to_owned());
-        entry.insert("fieldsV1".to_owned(), Json::Object(self.fields));
+        entry.insert("fieldsV1".into(), Json::Object(self.fields));
         Json::Object(entry)
     }
 }
@@ -157,7 +157,7 @@ pub(super) fn take(object: &mut Object) -> Option<Json> {
 /// Puts a list of managers into `object` as it is.
 pub(super) fn put_back(object: &mut Object, list: Option<Json>) {
     if let Some(list) = list {
-        object.meta_mut().insert(FIELD.to_owned(), list);
+        object.meta_mut().insert(FIELD.into(), list);
     }
 }
 
@@ -197,7 +197,7 @@ pub(super) fn store(object: &mut Object, mut entries: Vec<Entry>) {
     }
     entries.sort_by(order);
     let list = entries.into_iter().map(Entry::encode).collect();
-    object.meta_mut().insert(FIELD.to_owned(), Json::Array(list));
+    object.meta_mut().insert(FIELD.into(), Json::Array(list));
 }
 
 /// The order of entries: those that apply first, the older first.

@@ -2,7 +2,7 @@
 
 use super::managed;
 use crate::Json;
-use crate::object::{Map, Object};
+use crate::object::{Key, Map, Object};
 
 /// Gives `new` the managed fields of `old` where the two differ in nothing but their times.
 ///
@@ -31,7 +31,7 @@ fn timeless(entries: &[Json]) -> Vec<String> {
 
 /// Whether two objects are equal apart from their managed fields.
 fn is_same_apart<'a>(old: &'a Object, new: &'a Object) -> bool {
-    fn all_but<'m>(map: &'m Map, name: &'m str) -> impl Iterator<Item = (&'m String, &'m Json)> {
+    fn all_but<'m>(map: &'m Map, name: &'m str) -> impl Iterator<Item = (&'m Key, &'m Json)> {
         map.iter().filter(move |(key, _)| *key != name)
     }
     let empty = Map::new();

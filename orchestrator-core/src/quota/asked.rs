@@ -2,7 +2,7 @@
 
 use super::Amounts;
 use crate::Json;
-use crate::object::{Map, Object};
+use crate::object::{Key, Map, Object};
 
 /// What one thing asks for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,8 +16,7 @@ pub struct Asked {
 /// The amounts of a map of quantities; what is no quantity is left out.
 pub fn amounts(map: Option<&Json>) -> Amounts {
     let map = map.and_then(Json::as_object);
-    let read =
-        |(name, value): (&String, &Json)| Some((name.clone(), value.as_str()?.parse().ok()?));
+    let read = |(name, value): (&Key, &Json)| Some((name.into(), value.as_str()?.parse().ok()?));
     map.into_iter().flatten().filter_map(read).collect()
 }
 

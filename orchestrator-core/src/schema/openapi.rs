@@ -132,7 +132,7 @@ impl Builder {
     fn map_or_struct(&mut self, schema: &Map, depth: usize) -> Result<Type, OpenApiError> {
         let resource = is_true(schema, "x-kubernetes-embedded-resource");
         match schema.get("additionalProperties") {
-            Some(values @ Json::Object(_)) if !schema.contains_key("properties") => {
+            Some(values) if values.is_object() && !schema.contains_key("properties") => {
                 let values = self.below("additionalProperties", values, depth)?;
                 Ok(Type::Map(Box::new(Mapping { values, kind: map_kind(schema) })))
             }

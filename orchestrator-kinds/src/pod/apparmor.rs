@@ -64,7 +64,7 @@ fn synchronize_container(container: &mut Map, of_pod: &Json, annotations: &mut M
         None => {
             let profile = if profile.is_null() { of_pod } else { profile };
             if let Some(annotation) = to_annotation(profile) {
-                annotations.insert(key, annotation.into());
+                annotations.insert(key.into(), annotation.into());
             }
         }
         Some(annotation) if profile.is_null() => {

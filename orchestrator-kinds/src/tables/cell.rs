@@ -1,6 +1,6 @@
 //! The small words that cells are made of.
 
-use orchestrator_core::object::Map;
+use orchestrator_core::object::{Key, Map};
 use orchestrator_core::{Json, Object};
 
 /// What stands for nothing.
@@ -55,7 +55,7 @@ pub(super) fn pairs(object: &Object, path: &[&str]) -> String {
 /// A map as `a=b,c=d`, or `<none>`.
 pub(super) fn format_pairs(map: Option<&Map>) -> String {
     let pair =
-        |(key, value): (&String, &Json)| format!("{key}={}", value.as_str().unwrap_or_default());
+        |(key, value): (&Key, &Json)| format!("{key}={}", value.as_str().unwrap_or_default());
     or_none(map.into_iter().flatten().map(pair).collect::<Vec<_>>().join(","))
 }
 

@@ -46,12 +46,12 @@ pub(super) fn fill(pod: &mut Object, limits: &[Json]) {
 /// Adds to a container's requests or limits what they lack; the names of what was added.
 fn complete(container: &mut Map, field: &str, values: &Map) -> Vec<String> {
     let own = container.get("resources").and_then(|resources| resources.get(field));
-    let lacks = |name: &String| own.is_none_or(|own| own.get(name).is_none());
-    let set: Vec<String> = values.keys().filter(|name| lacks(name)).cloned().collect();
+    let lacks = |name: &str| own.is_none_or(|own| own.get(name).is_none());
+    let set: Vec<String> = values.keys().filter(|name| lacks(name)).map(Into::into).collect();
     if !set.is_empty() {
         let target = map_entry(map_entry(container, "resources"), field);
         for name in &set {
-            target.insert(name.clone(), values[name].clone());
+            target.insert(name.into(), values[name.as_str()].clone());
         }
     }
     set

@@ -88,7 +88,7 @@ impl Cx<'_> {
                 let (key, item) = self.pair(mapping, wrapped, value)?;
                 let entries = map.entry(name).or_insert_with(super::empty);
                 if let Json::Object(entries) = entries {
-                    entries.insert(key, item);
+                    entries.insert(key.into(), item);
                 }
             }
             single => {

@@ -3,7 +3,7 @@
 use super::list::{self, drop_directives};
 use super::{DELETE_ITEMS, PATCH, PatchError, Place, RETAIN_KEYS, SET_ORDER, order};
 use crate::Json;
-use crate::object::Map;
+use crate::object::{Key, Map};
 use crate::patch::GoValue;
 
 /// Lays `patch` over `original`.
@@ -26,7 +26,7 @@ pub(super) fn merge(
     set_orders(&mut original, &mut patch, place)?;
     for (key, value) in patch {
         let (key, deletes) = match key.strip_prefix(DELETE_ITEMS) {
-            Some(key) => (key.to_owned(), true),
+            Some(key) => (Key::new(key), true),
             None => (key, false),
         };
         merge_field(&mut original, key, value, deletes, place)?;
@@ -48,7 +48,7 @@ pub(super) fn unknown_directive(patch: &Map) -> PatchError {
 /// Merges one field; `deletes` means that `value` lists items to take out of a list.
 fn merge_field(
     original: &mut Map,
-    key: String,
+    key: Key,
     value: Json,
     deletes: bool,
     place: Place<'_>,
@@ -94,7 +94,7 @@ fn retain_keys(original: &mut Map, patch: &mut Map) -> Result<(), PatchError> {
 
 /// Carries out the `$setElementOrder` directives, merging the lists that they are about.
 fn set_orders(original: &mut Map, patch: &mut Map, place: Place<'_>) -> Result<(), PatchError> {
-    let directives: Vec<String> =
+    let directives: Vec<Key> =
         patch.keys().filter(|key| key.starts_with(SET_ORDER)).cloned().collect();
     for directive in directives {
         let wanted = patch.remove(&directive).unwrap_or_default();
@@ -117,7 +117,7 @@ fn set_orders(original: &mut Map, patch: &mut Map, place: Place<'_>) -> Result<(
             (Some(old), Some(new)) => list::merge(old, new, rule, false, below)?,
         };
         let ordered = order::arrange(merged, &wanted, &old.unwrap_or_default(), merge_key)?;
-        original.insert(key.to_owned(), Json::Array(ordered));
+        original.insert(key.into(), Json::Array(ordered));
     }
     Ok(())
 }

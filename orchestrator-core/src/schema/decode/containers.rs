@@ -9,7 +9,7 @@ use super::context::{Context, Step};
 use super::node::{Node, Shape};
 use super::omit;
 use crate::Json;
-use crate::object::Map;
+use crate::object::{Key, Map};
 use crate::schema::{Definition, Flavour, Type};
 
 pub(super) fn read_list<'de, 's, A: SeqAccess<'de>>(
@@ -57,7 +57,7 @@ pub(super) fn read_free_map<'de, A: MapAccess<'de>>(
 ) -> Result<Json, A::Error> {
     let shape = if raw { Shape::Raw } else { Shape::Free };
     let mut map = Map::new();
-    while let Some(key) = access.next_key::<String>()? {
+    while let Some(key) = access.next_key::<Key>()? {
         cx.push_key(&key);
         let value = access.next_value_seed(Node::new(&mut *cx, shape))?;
         cx.pop();
@@ -77,7 +77,7 @@ pub(super) fn read_map<'de, 's, A: MapAccess<'de>>(
 ) -> Result<Json, A::Error> {
     let shape = Shape::of(cx.schema, values);
     let mut map = Map::new();
-    while let Some(key) = access.next_key::<String>()? {
+    while let Some(key) = access.next_key::<Key>()? {
         if map.contains_key(&key) {
             cx.report_duplicate(&key);
         }
@@ -98,9 +98,9 @@ pub(super) fn read_struct<'de, 's, A: MapAccess<'de>>(
     let mut map = Map::new();
     let mut seen = Seen::default();
     let lenient = definition.flavour == Flavour::Structural;
-    while let Some(key) = access.next_key_seed(Key)? {
+    while let Some(key) = access.next_key_seed(Name)? {
         let Some(place) = definition.field_place(&key) else {
-            read_undeclared(cx, definition, key.into_owned(), &mut map, &mut access)?;
+            read_undeclared(cx, definition, key.into(), &mut map, &mut access)?;
             continue;
         };
         let field = &definition.fields[place];
@@ -119,7 +119,7 @@ pub(super) fn read_struct<'de, 's, A: MapAccess<'de>>(
             None => value,
         };
         if !omit::omits(definition, field, &value) {
-            map.insert(key.into_owned(), value);
+            map.insert(key.into(), value);
         }
     }
     Ok(Json::Object(map))
@@ -129,7 +129,7 @@ pub(super) fn read_struct<'de, 's, A: MapAccess<'de>>(
 fn read_undeclared<'de, A: MapAccess<'de>>(
     cx: &mut Context<'_>,
     definition: &Definition,
-    key: String,
+    key: Key,
     map: &mut Map,
     access: &mut A,
 ) -> Result<(), A::Error> {
@@ -164,10 +164,10 @@ impl Seen {
     }
 }
 
-/// A key, borrowed from the body where it has no escapes.
-struct Key;
+/// A name, borrowed from the body where it has no escapes.
+struct Name;
 
-impl<'de> DeserializeSeed<'de> for Key {
+impl<'de> DeserializeSeed<'de> for Name {
     type Value = Cow<'de, str>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -175,7 +175,7 @@ impl<'de> DeserializeSeed<'de> for Key {
     }
 }
 
-impl<'de> Visitor<'de> for Key {
+impl<'de> Visitor<'de> for Name {
     type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

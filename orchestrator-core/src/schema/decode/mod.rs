@@ -83,7 +83,7 @@ pub fn from_json(
 
 fn decode_tree(schema: &Schema, shape: Shape<'_>, value: Json) -> Result<Decoded, DecodeError> {
     let mut cx = Context::new(schema);
-    let result = Node::new(&mut cx, shape).deserialize(value);
+    let result = Node::new(&mut cx, shape).deserialize(&value);
     cx.finish(result)
 }
 

@@ -89,7 +89,7 @@ fn fill_host_ports(container: &mut Map) {
 fn fill_requests(resources: &mut Map) {
     let Some(limits) = resources.map("limits").filter(|limits| !limits.is_empty()) else { return };
     let requests = resources.map("requests");
-    let missing = |name: &String| requests.is_none_or(|requests| !requests.contains_key(name));
+    let missing = |name: &str| requests.is_none_or(|requests| !requests.contains_key(name));
     let missing: Vec<_> = limits
         .iter()
         .filter(|(name, _)| missing(name))

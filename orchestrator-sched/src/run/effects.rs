@@ -35,6 +35,8 @@ pub(super) struct Effects {
 pub(super) enum Done {
     /// The loop has nothing to do.
     Written,
+    /// The pod is bound, as soon as the API shows it.
+    Bound { pod: Arc<PodInfo> },
     /// The pod was not bound; its room is free again.
     NotBound {
         pod: Arc<PodInfo>,
@@ -58,7 +60,7 @@ impl Effects {
                 info!(pod = %pod.key, node = %node, "pod bound");
                 let text = format!("Successfully assigned {} to {node}", pod.key);
                 self.recorder.normal(&*pod.pod, "Scheduled", text);
-                Done::Written
+                Done::Bound { pod }
             }
             Err((plugin, refusal)) => {
                 let reason = refusal.reasons.join(", ");
@@ -79,7 +81,10 @@ impl Effects {
             None => None,
         };
         let _slot = self.slots.acquire().await.expect("nobody closes the slots");
-        self.set_condition(&pod, UNSCHEDULABLE, &text, nominated).await;
+        // Where nobody refused the pod, something went wrong.
+        let failed = rejection.rejected_by.is_empty() && !rejection.whole.is_empty();
+        let reason = if failed { SCHEDULER_ERROR } else { UNSCHEDULABLE };
+        self.set_condition(&pod, reason, &text, nominated).await;
         if let Some(nomination) = &rejection.nomination {
             self.evict(&pod, nomination).await;
         }

@@ -14,7 +14,7 @@ mod storage;
 
 pub use snapshot::snapshot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,9 +23,10 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use orchestrator_client::{Client, Informers};
 use orchestrator_core::env::Task;
-use orchestrator_core::scheduler::Scheduler;
+use orchestrator_core::scheduler::{PodInfo, Scheduler};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
+use tracing::warn;
 
 use crate::config::Configuration;
 use crate::engine::{Attempt, Backoff, Engine, Outcome};
@@ -42,6 +43,10 @@ const MAX_WRITES: usize = 64;
 /// How many pods may be between decision and binding: those that wait for volumes or permission
 /// must not keep others from being tried. Some kilobytes each.
 const MAX_EFFECTS: usize = 16_384;
+
+/// How long a pod that was bound takes room before a watch shows it: far longer than any watch that
+/// works lags behind.
+const ASSUMED: Duration = Duration::from_secs(30);
 
 /// Puts schedulers together and starts them.
 #[derive(Debug)]
@@ -150,6 +155,7 @@ impl SchedulerLoop {
             start: client.env().instant(),
             effects: effects.collect(),
             running: FuturesUnordered::new(),
+            unconfirmed: VecDeque::new(),
             sources,
             client,
             engine,
@@ -169,6 +175,8 @@ struct Looping {
     /// Who writes, by the name of the scheduler.
     effects: BTreeMap<String, Effects>,
     running: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// The pods that were bound and are not yet seen to be, with the time when that is overdue.
+    unconfirmed: VecDeque<(Duration, Arc<PodInfo>)>,
     start: Instant,
 }
 
@@ -176,13 +184,15 @@ impl Looping {
     async fn run(mut self) {
         loop {
             self.take_changes();
+            self.expire();
             if self.running.len() < MAX_EFFECTS {
                 self.try_next();
             }
             let now = self.now();
             let more = self.running.len() < MAX_EFFECTS && self.can_go_on(now);
             let due = self.engine.next_due().filter(|_| !more && self.running.len() < MAX_EFFECTS);
-            let due = due.map(|due| self.start + due);
+            let overdue = self.unconfirmed.front().map(|(due, _)| *due);
+            let due = due.into_iter().chain(overdue).min().map(|due| self.start + due);
             let done = tokio::select! {
                 biased;
                 Some(done) = self.running.next(), if !self.running.is_empty() => Some(done),
@@ -230,9 +240,30 @@ impl Looping {
         self.running.push(effect);
     }
 
-    fn finish(&mut self, done: Done) {
-        let Done::NotBound { pod, reason, _busy } = done else { return };
+    /// Takes back assumptions that the API does not confirm: whoever said that the pod was bound
+    /// was wrong, and it must not take room for ever.
+    fn expire(&mut self) {
         let now = self.now();
+        while let Some((due, pod)) = self.unconfirmed.front() {
+            let confirmed = !self.engine.is_waiting(pod);
+            if !confirmed && *due > now {
+                return;
+            }
+            if !confirmed {
+                warn!(pod = %pod.key, "bound pod not seen, tried again");
+                self.engine.binding_failed(pod, now);
+            }
+            self.unconfirmed.pop_front();
+        }
+    }
+
+    fn finish(&mut self, done: Done) {
+        let now = self.now();
+        let (pod, reason, _busy) = match done {
+            Done::Written => return,
+            Done::Bound { pod } => return self.unconfirmed.push_back((now + ASSUMED, pod)),
+            Done::NotBound { pod, reason, _busy } => (pod, reason, _busy),
+        };
         let effects = self.effects.get(pod.scheduler_name()).cloned();
         if let Some(effects) = effects.filter(|_| self.engine.binding_failed(&pod, now)) {
             self.running.push(Box::pin(effects.tell_not_bound(pod, reason, _busy)));

@@ -13,6 +13,7 @@ use orchestrator_core::resource::Network;
 use orchestrator_core::scheduler::Scheduler as _;
 use orchestrator_core::{BoxError, Env, ResourceDef, Store};
 use orchestrator_sched::Framework;
+use orchestrator_sched::plugins::{self, GangScheduling, gang_scheduling};
 use orchestrator_store::{MemoryStore, Operator};
 
 use super::engine::Engine;
@@ -199,6 +200,17 @@ impl Builder {
         self.default_scheduler &= framework.name() != "default-scheduler";
         self.schedulers.push(framework);
         self
+    }
+
+    /// Serves the kind `PodGroup`, and has the built-in scheduler place the pods of a gang together
+    /// or not at all.
+    ///
+    /// # Panics
+    /// Never: the plugins have distinct names.
+    pub fn gang_scheduling(self) -> Self {
+        let scheduler = plugins::defaults("default-scheduler").with(GangScheduling::default());
+        let scheduler = scheduler.build().expect("the plugins have distinct names");
+        self.resource(gang_scheduling::definition()).scheduler(scheduler)
     }
 
     /// Adds `count` nodes on which nothing really runs, named `node-0` and so on.

@@ -43,14 +43,22 @@ impl fmt::Debug for Registry {
 }
 
 impl Default for Registry {
-    /// The built-in plugins, in their default order.
+    /// The built-in plugins, in their default order, and `GangScheduling`, which is in no profile
+    /// that does not name it.
     fn default() -> Self {
         let mut registry = Self { plugins: IndexMap::default() };
         for (plugin, weight) in plugins::default_set() {
             let (name, make) = (plugin.name(), args::maker(plugin));
             registry.plugins.insert(name.to_owned(), Entry { make, default: Some(weight) });
         }
-        registry
+        // Each profile has gangs of its own.
+        registry.with(
+            "GangScheduling",
+            Arc::new(|args: &Json| match args.is_null() {
+                true => Ok(Arc::new(plugins::GangScheduling::default()) as Arc<dyn Plugin>),
+                false => Err("GangScheduling takes no arguments here".into()),
+            }),
+        )
     }
 }
 

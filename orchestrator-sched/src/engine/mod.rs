@@ -274,6 +274,11 @@ impl Engine {
         queue.contains(&waiting.id)
     }
 
+    /// Whether the pod is known to be without a node, whatever is assumed of it.
+    pub fn is_waiting(&self, pod: &PodInfo) -> bool {
+        self.cache.waiting(&pod.key).is_some_and(|waiting| waiting.id == pod.id)
+    }
+
     /// Whether a pod can be tried now.
     pub fn has_active(&mut self) -> bool {
         !self.ready.is_empty() || self.profiles.iter_mut().any(|profile| profile.queue.has_active())

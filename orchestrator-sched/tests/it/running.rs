@@ -3,101 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Event, Node, PersistentVolume, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::storage::v1::StorageClass;
-use orchestrator_apiserver::ApiServer;
-use orchestrator_client::{Client, Informers, Selection};
-use orchestrator_core::{Env, ObjectKey, UserInfo};
-use orchestrator_sched::{Running, SchedulerLoop, plugins};
-use orchestrator_store::MemoryStore;
+use orchestrator_core::ObjectKey;
 use serde_json::{Value, json};
 
-struct Cluster {
-    client: Client,
-    informers: Informers,
-    _scheduler: Running,
-}
-
-impl Cluster {
-    async fn start() -> Self {
-        let env = Env::simulated(1);
-        let store = Arc::new(MemoryStore::new(env.clone()));
-        let api = ApiServer::builder(store, env.clone());
-        let api = ["ServiceAccount", "TaintNodesByCondition"]
-            .into_iter()
-            .fold(api, |api, step| api.without_admission(step))
-            .build();
-        api.start().await.unwrap();
-        let client = Client::direct(api, UserInfo::system("admin"), env);
-        let informers = Informers::new(client.clone());
-        let other = plugins::defaults("other").build().unwrap();
-        let schedulers = SchedulerLoop::new(informers.clone()).with_default();
-        let scheduler = schedulers.with_framework(other).start();
-        scheduler.ready().await;
-        let cluster = Self { client, informers, _scheduler: scheduler };
-        cluster.settle().await;
-        cluster
-    }
-
-    /// Waits until nothing is left to do before some time has passed.
-    async fn settle(&self) {
-        let env = self.client.env();
-        let mut begun = u64::MAX;
-        while begun != env.activity().begun() {
-            begun = env.activity().begun();
-            env.activity().idle().await;
-            env.sleep(Duration::from_millis(1)).await;
-        }
-    }
-
-    async fn node(&self, name: &str, cpu: &str) {
-        let status = json!({"allocatable": {"cpu": cpu, "memory": "8Gi", "pods": "110"}});
-        let node = json!({"metadata": {"name": name}, "status": status});
-        let node: Node = serde_json::from_value(node).unwrap();
-        let nodes = self.client.api::<Node>();
-        let made = Node::clone(&*nodes.create(&node).await.unwrap());
-        nodes.update_status(&Node { status: node.status, ..made }).await.unwrap();
-    }
-
-    async fn pod(&self, name: &str, cpu: &str, fields: Value) {
-        let container = json!({"name": "c", "image": "i", "resources": {"requests": {"cpu": cpu}}});
-        let mut spec = json!({"containers": [container], "terminationGracePeriodSeconds": 0});
-        for (name, value) in fields.as_object().unwrap() {
-            spec[name] = value.clone();
-        }
-        let meta = json!({"name": name, "namespace": "default"});
-        let pod = serde_json::from_value(json!({"metadata": meta, "spec": spec})).unwrap();
-        self.client.api::<Pod>().create(&pod).await.unwrap();
-        self.settle().await;
-    }
-
-    async fn find(&self, name: &str) -> Option<Arc<Pod>> {
-        self.client.api::<Pod>().find(&ObjectKey::new("default", name)).await.unwrap()
-    }
-
-    async fn node_of(&self, name: &str) -> String {
-        let pod = self.find(name).await.unwrap();
-        pod.spec.as_ref().unwrap().node_name.clone().unwrap_or_default()
-    }
-
-    /// Reason and message of the condition that says whether the pod has a node.
-    async fn condition(&self, name: &str) -> (String, String) {
-        let pod = self.find(name).await.unwrap();
-        let conditions = pod.status.as_ref().unwrap().conditions.iter().flatten();
-        let condition = conditions.into_iter().find(|c| c.type_ == "PodScheduled").unwrap();
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        (text(&condition.reason), text(&condition.message))
-    }
-
-    /// The events about a pod: their reasons and messages.
-    async fn events(&self, name: &str) -> Vec<String> {
-        let events = self.client.api::<Event>();
-        let listed = events.list(&Selection::namespace("default")).await.unwrap();
-        let about = listed.items.iter().filter(|e| e.involved_object.name.as_deref() == Some(name));
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        about.map(|event| format!("{}: {}", text(&event.reason), text(&event.message))).collect()
-    }
-}
+use crate::cluster::Cluster;
 
 #[tokio::test(start_paused = true)]
 async fn a_pod_is_bound_and_an_event_tells() {

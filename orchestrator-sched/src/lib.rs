@@ -5,8 +5,11 @@
 //! [`SchedulerLoop`] joins an engine with informers and writes bindings, conditions and events.
 //! Start at [`SchedulerLoop`] to run one, at [`framework`] to extend one.
 
+pub mod batch;
 pub mod config;
+pub mod dense;
 pub mod engine;
+pub mod explain;
 pub mod framework;
 pub mod matching;
 pub mod plugins;

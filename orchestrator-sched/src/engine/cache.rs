@@ -5,12 +5,17 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use orchestrator_core::ObjectKey;
-use orchestrator_core::scheduler::{PodGroup, PodInfo, Snapshot, Storage};
+use orchestrator_core::scheduler::{PodGroup, PodId, PodInfo, Snapshot, Storage};
+
+use crate::dense::{Choice, Core};
+use crate::framework::Framework;
 
 /// What is known of nodes and pods, and what is assumed.
 #[derive(Debug, Default)]
 pub(super) struct ClusterCache {
     snapshot: Snapshot,
+    /// Follows the snapshot.
+    core: Core,
     pods: BTreeMap<ObjectKey, Known>,
 }
 
@@ -39,6 +44,21 @@ pub(super) struct PodChange {
 }
 
 impl ClusterCache {
+    /// Nothing is known; `frameworks` will ask for decisions.
+    pub fn new(frameworks: impl IntoIterator<Item = Arc<Framework>>) -> Self {
+        Self { core: Core::new(frameworks), ..Self::default() }
+    }
+
+    /// Decides where a pod goes, for the framework in place `framework`.
+    pub fn choose(
+        &mut self,
+        framework: usize,
+        pod: &Arc<PodInfo>,
+        pick: impl Fn(usize) -> usize,
+    ) -> Choice {
+        self.core.choose(framework, pod, &self.snapshot, pick)
+    }
+
     /// The cluster as it is known, with the pods that are assumed.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
@@ -50,17 +70,22 @@ impl ClusterCache {
             Some(node) => self.snapshot.set_node(node),
             None => self.snapshot.remove_node(name),
         }
+        self.core.set_node(name, &self.snapshot);
     }
 
     /// Takes note of a namespace, `None` where it is gone.
     pub fn set_namespace(&mut self, name: &str, namespace: Option<&Namespace>) {
         let labels = namespace.map(|ns| ns.metadata.labels.clone().unwrap_or_default());
+        if self.snapshot.namespace(name) != labels.as_ref() {
+            self.core.namespaces_changed();
+        }
         self.snapshot.set_namespace(name, labels);
     }
 
     /// Takes note of the pods that an object of `kind` selects, `None` where it is gone.
     pub fn set_group(&mut self, kind: &str, key: &ObjectKey, group: Option<PodGroup>) {
         self.snapshot.set_group(kind, key, group);
+        self.core.groups_changed();
     }
 
     /// The objects about volumes, to be changed.
@@ -82,13 +107,16 @@ impl ClusterCache {
         });
         if let Some(old) = &before {
             if let Some(place) = &old.place {
-                self.snapshot.forget(&old.pod.id, place);
                 let stays = pod.as_ref().is_some_and(&same) && taken.as_ref() == Some(place);
+                match pod.as_ref().filter(|_| stays) {
+                    Some(pod) => self.replace(&old.pod, pod, place),
+                    None => self.take(&old.pod.id, place),
+                }
                 change.left = (!stays).then(|| Arc::clone(&old.pod));
             }
             let replaced = !pod.as_ref().is_some_and(same);
             if replaced {
-                self.snapshot.withdraw(&old.pod.id);
+                self.unpromise(&old.pod.id);
                 change.gone = Some(Arc::clone(&old.pod));
             }
         }
@@ -96,12 +124,14 @@ impl ClusterCache {
             self.pods.remove(key);
             return change;
         };
+        let there = before.as_ref().is_some_and(|old| old.pod.id == pod.id && old.place == taken);
         match &taken {
-            Some(node) => self.snapshot.assume(Arc::clone(&pod), node),
+            Some(_) if there => {}
+            Some(node) => self.put(Arc::clone(&pod), node),
             None => self.note_nomination(&pod),
         }
         if !pod.node_name().is_empty() {
-            self.snapshot.withdraw(&pod.id);
+            self.unpromise(&pod.id);
             let was_bound = before.filter(|old| !old.pod.node_name().is_empty());
             match was_bound.filter(|old| old.pod.id == pod.id) {
                 Some(old) => change.changed = Some((old.pod, Arc::clone(&pod))),
@@ -119,8 +149,9 @@ impl ClusterCache {
     pub fn assume(&mut self, pod: &Arc<PodInfo>, node: &str) {
         let Some(known) = self.pods.get_mut(&pod.key) else { return };
         known.place = Some(Arc::from(node));
-        self.snapshot.withdraw(&pod.id);
-        self.snapshot.assume(Arc::clone(&known.pod), node);
+        let pod = Arc::clone(&known.pod);
+        self.unpromise(&pod.id);
+        self.put(pod, node);
     }
 
     /// Takes an assumption back; returns the pod where it still waits for a node.
@@ -130,8 +161,17 @@ impl ClusterCache {
             return None;
         }
         let place = known.place.take()?;
-        self.snapshot.forget(&pod.id, &place);
-        Some(Arc::clone(&known.pod))
+        let waiting = Arc::clone(&known.pod);
+        self.take(&waiting.id, &place);
+        Some(waiting)
+    }
+
+    /// The pod of that key, where it waits for a node.
+    pub fn waiting(&self, key: &ObjectKey) -> Option<Arc<PodInfo>> {
+        let waits = |pod: &&Arc<PodInfo>| {
+            pod.node_name().is_empty() && !pod.is_terminating() && !pod.is_finished()
+        };
+        self.pods.get(key).map(|known| &known.pod).filter(waits).cloned()
     }
 
     /// The pod of that key, where it is on its way out without having been bound.
@@ -144,17 +184,44 @@ impl ClusterCache {
     /// Promises a waiting pod room on a node.
     pub fn nominate(&mut self, pod: &Arc<PodInfo>, node: &str) {
         self.snapshot.nominate(Arc::clone(pod), node);
+        self.core.promise(pod, node);
     }
 
     /// Takes back what was promised to a waiting pod.
     pub fn withdraw(&mut self, pod: &PodInfo) {
-        self.snapshot.withdraw(&pod.id);
+        self.unpromise(&pod.id);
+    }
+
+    fn unpromise(&mut self, id: &PodId) {
+        self.snapshot.withdraw(id);
+        self.core.withdraw(id);
+    }
+
+    fn put(&mut self, pod: Arc<PodInfo>, node: &str) {
+        self.core.add_pod(&pod, node);
+        self.snapshot.assume(pod, node);
+    }
+
+    fn take(&mut self, id: &PodId, node: &str) {
+        if let Some(pod) = self.snapshot.forget(id, node) {
+            self.core.remove_pod(&pod, node);
+        }
+    }
+
+    /// Takes note of a pod that stays where it is; most such changes concern nobody else.
+    fn replace(&mut self, old: &PodInfo, new: &Arc<PodInfo>, node: &str) {
+        if self.core.tells_apart(old, new) {
+            self.take(&old.id, node);
+            self.put(Arc::clone(new), node);
+        } else if self.snapshot.forget(&old.id, node).is_some() {
+            self.snapshot.assume(Arc::clone(new), node);
+        }
     }
 
     fn note_nomination(&mut self, pod: &Arc<PodInfo>) {
         match pod.nominated_node().filter(|_| !pod.is_terminating()) {
-            Some(node) => self.snapshot.nominate(Arc::clone(pod), node),
-            None => self.snapshot.withdraw(&pod.id),
+            Some(node) => self.nominate(pod, node),
+            None => self.unpromise(&pod.id),
         }
     }
 }

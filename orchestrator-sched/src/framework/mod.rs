@@ -7,10 +7,13 @@
 
 pub mod binding;
 mod builder;
+mod guard;
+mod inspect;
 mod points;
 mod reads;
 
 pub use builder::{BuildError, FrameworkBuilder, Point, Points};
+pub use inspect::{Inspected, Inspection, Scored};
 pub use points::{
     BindPlugin, Bound, Cycle, FailedAttempt, Filter, FilterPlugin, GatePlugin, MAX_SCORE,
     NodeFilter, Permit, PermitPlugin, Plugin, PostBindPlugin, PostFilterPlugin, PreBindPlugin,
@@ -19,6 +22,7 @@ pub use points::{
 pub use reads::{Block, BlockScore, Reads};
 pub(crate) use reads::{BuiltIn, What};
 
+use std::any::Any;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,6 +31,9 @@ use orchestrator_core::scheduler::{
     ClusterEvent, Decision, NodeInfo, Placement, PodInfo, Rejection, Scheduler, Scores, Snapshot,
     Waiting,
 };
+
+use crate::plugins::gang_scheduling::Gangs;
+use guard::ask;
 
 /// A scheduler made of plugins.
 ///
@@ -48,10 +55,10 @@ pub struct Framework {
 }
 
 /// Who refused a node, and why.
-type Refused = (BTreeSet<&'static str>, Refusal);
+pub(crate) type Refused = (BTreeSet<&'static str>, Refusal);
 
 /// The filters of a framework, prepared for one pod.
-struct Prepared<'a> {
+pub(crate) struct Prepared<'a> {
     filters: Vec<(&'static str, NodeFilter<'a>)>,
     /// The nodes that are judged at all, and who says so; `None` for all.
     among: Option<(BTreeSet<String>, BTreeSet<&'static str>)>,
@@ -61,6 +68,11 @@ impl Framework {
     /// A framework without plugins, for the pods that ask for the scheduler `name`.
     pub fn builder(name: impl Into<String>) -> FrameworkBuilder {
         FrameworkBuilder::new(name)
+    }
+
+    /// The gangs that are placed together, where a plugin has some.
+    pub fn gangs(&self) -> Option<&Gangs> {
+        self.points.gangs.as_ref()
     }
 
     /// The plugins that score, in order, with their weights.
@@ -130,7 +142,7 @@ impl Framework {
 
     /// Asks every filter, or those in `asked`, for its view of the pod, or says who rejects the
     /// pod as a whole.
-    fn prepare<'a>(
+    pub(crate) fn prepare<'a>(
         &'a self,
         cycle: Cycle<'a>,
         asked: Option<&BTreeSet<&'static str>>,
@@ -221,7 +233,7 @@ impl Prepared<'_> {
     }
 
     /// Asks the filters in their order; the first that refuses the node counts.
-    fn judge(&self, node: &NodeInfo) -> Result<(), Refused> {
+    pub(crate) fn judge(&self, node: &NodeInfo) -> Result<(), Refused> {
         if let Some((names, by)) = &self.among
             && !names.contains(&*node.name)
         {
@@ -236,13 +248,10 @@ impl Prepared<'_> {
     }
 }
 
-impl Scheduler for Framework {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn schedule(&self, pod: &PodInfo, snapshot: &Snapshot) -> Decision {
-        let cycle = Cycle { pod, snapshot };
+impl Framework {
+    /// Decides; panics where a plugin does.
+    fn decide(&self, cycle: Cycle<'_>) -> Decision {
+        let Cycle { pod, snapshot } = cycle;
         let mut rejection = Rejection::default();
         rejection.nodes = snapshot.nodes().len();
         if rejection.nodes == 0 {
@@ -281,19 +290,39 @@ impl Scheduler for Framework {
         }
     }
 
-    fn gate(&self, pod: &PodInfo) -> Option<String> {
+    fn gate_of(&self, pod: &PodInfo) -> Option<String> {
         self.points.gates.iter().find_map(|plugin| plugin.gate(pod))
+    }
+}
+
+impl Scheduler for Framework {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn schedule(&self, pod: &PodInfo, snapshot: &Snapshot) -> Decision {
+        let cycle = Cycle { pod, snapshot };
+        ask(|| self.decide(cycle)).unwrap_or_else(|panic| self.failed(cycle, &*panic))
+    }
+
+    fn gate(&self, pod: &PodInfo) -> Option<String> {
+        let failed = |panic: Box<dyn Any + Send>| {
+            Some(format!("a plugin panicked: {}", binding::message(&*panic)))
+        };
+        ask(|| self.gate_of(pod)).unwrap_or_else(failed)
     }
 
     fn order(&self, a: &Waiting<'_>, b: &Waiting<'_>) -> Ordering {
+        let usual = || b.pod.priority.cmp(&a.pod.priority).then(a.since.cmp(&b.since));
         match self.points.queue_sort.last() {
-            Some(plugin) => plugin.order(a, b),
-            None => b.pod.priority.cmp(&a.pod.priority).then(a.since.cmp(&b.since)),
+            Some(plugin) => ask(|| plugin.order(a, b)).unwrap_or_else(|_| usual()),
+            None => usual(),
         }
     }
 
     fn helped_by(&self, pod: &PodInfo, rejection: &Rejection, event: &ClusterEvent<'_>) -> bool {
-        points::helped_by(&self.points.filters, pod, rejection, event)
+        // A wrong yes costs an attempt, a wrong no leaves the pod waiting.
+        ask(|| points::helped_by(&self.points.filters, pod, rejection, event)).unwrap_or(true)
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) enum BuiltIn<'a> {
     Near(&'a InterPodAffinity),
     /// How many nodes have the pod's images.
     Images,
+    /// It reads the node's object, and of the pod no more than its spec without the requests.
+    Object,
 }
 
 impl<'a> Reads<'a> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use orchestrator_core::scheduler::{ClusterEvent, PodInfo};
 
 use crate::framework::{
-    Cycle, FailedAttempt, Filter, FilterPlugin, Plugin, Points, PostFilterPlugin, Reads, Refusal,
-    Remedy,
+    BuiltIn, Cycle, FailedAttempt, Filter, FilterPlugin, Plugin, Points, PostFilterPlugin, Reads,
+    Refusal, Remedy,
 };
 
 const REASON: &str = "cannot allocate all claims";
@@ -41,7 +41,7 @@ impl FilterPlugin for DynamicResources {
     }
 
     fn reads(&self, _: &PodInfo) -> Reads<'_> {
-        Reads::node()
+        Reads::built_in(BuiltIn::Object)
     }
 
     fn helped_by(&self, _: &PodInfo, event: &ClusterEvent<'_>) -> bool {

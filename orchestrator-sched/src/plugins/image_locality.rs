@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use orchestrator_core::scheduler::{NodeInfo, PodInfo};
+use orchestrator_core::scheduler::{NodeInfo, PodInfo, Snapshot};
 
 use crate::framework::{BuiltIn, Cycle, MAX_SCORE, Plugin, Points, Reads, Score, ScorePlugin};
 
@@ -59,6 +59,15 @@ impl ScorePlugin for ImageLocality {
     fn reads(&self, _: &PodInfo) -> Reads<'_> {
         Reads::built_in(BuiltIn::Images)
     }
+}
+
+/// How many nodes have each of the pod's images.
+pub(crate) fn image_spread(pod: &PodInfo, snapshot: &Snapshot) -> Vec<usize> {
+    let Some(spec) = pod.spec() else { return Vec::new() };
+    let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
+    let names =
+        containers.map(|container| with_tag(container.image.as_deref().unwrap_or_default()));
+    names.map(|name| snapshot.nodes_with_image(&name)).collect()
 }
 
 /// The name as nodes report it: with `:latest` where it has neither tag nor digest.

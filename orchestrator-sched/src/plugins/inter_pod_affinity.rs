@@ -16,9 +16,9 @@ use crate::framework::{
     ScorePlugin,
 };
 
-const REASON: &str = "node(s) didn't match pod affinity rules";
-const REASON_ANTI: &str = "node(s) didn't match pod anti-affinity rules";
-const REASON_EXISTING: &str = "node(s) didn't satisfy existing pods anti-affinity rules";
+pub(crate) const REASON: &str = "node(s) didn't match pod affinity rules";
+pub(crate) const REASON_ANTI: &str = "node(s) didn't match pod anti-affinity rules";
+pub(crate) const REASON_EXISTING: &str = "node(s) didn't satisfy existing pods anti-affinity rules";
 
 /// Refuses and scores nodes by the pods near to them.
 #[derive(Clone, Debug)]
@@ -46,6 +46,20 @@ impl InterPodAffinity {
     pub fn ignoring_preferences(mut self) -> Self {
         self.ignores_preferences = true;
         self
+    }
+}
+
+impl InterPodAffinity {
+    /// Whether nodes are scored for a pod with these wishes.
+    pub(crate) fn scores(&self, own: Option<&PodAffinity>) -> bool {
+        let wishes =
+            own.is_some_and(|own| !own.preferred.is_empty() || !own.anti_preferred.is_empty());
+        !self.ignores_preferences || wishes
+    }
+
+    /// How much it counts what another pod requires of the new one.
+    pub(crate) fn weight_of_required(&self) -> i64 {
+        self.hard_weight
     }
 }
 
@@ -131,7 +145,7 @@ impl<'a> Near<'a> {
 }
 
 /// Whether `pod` matches all `terms`, of which there is at least one.
-fn matches_all(terms: &[AffinityTerm], pod: &PodInfo, snapshot: &Snapshot) -> bool {
+pub(crate) fn matches_all(terms: &[AffinityTerm], pod: &PodInfo, snapshot: &Snapshot) -> bool {
     !terms.is_empty() && terms.iter().all(|term| term.matches(pod, snapshot))
 }
 
@@ -200,9 +214,7 @@ impl ScorePlugin for InterPodAffinity {
     fn prepare<'a>(&'a self, cycle: Cycle<'a>, _: &[&'a NodeInfo]) -> Score<'a> {
         let Cycle { pod, snapshot } = cycle;
         let own = pod.affinity.as_deref();
-        let wishes =
-            own.is_some_and(|own| !own.preferred.is_empty() || !own.anti_preferred.is_empty());
-        if self.ignores_preferences && !wishes {
+        if !self.scores(own) {
             return Score::skip();
         }
         let mut sums = Counts::default();
@@ -246,7 +258,7 @@ fn add<'a>(
 }
 
 /// Spreads scores from the lowest to the highest; all become 0 where they are equal.
-fn spread(scores: &mut [i64]) {
+pub(crate) fn spread(scores: &mut [i64]) {
     let lowest = scores.iter().copied().min().unwrap_or_default();
     let highest = scores.iter().copied().max().unwrap_or_default();
     for score in scores {

@@ -8,7 +8,8 @@ use k8s_openapi::api::core::v1::{
 use orchestrator_core::scheduler::{ClusterEvent, NodeInfo, PodInfo};
 
 use crate::framework::{
-    Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Refusal, Score, ScorePlugin, stretch,
+    BuiltIn, Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Refusal, Score, ScorePlugin,
+    stretch,
 };
 use crate::matching::{NodeTerm, RequiredNodes};
 
@@ -66,7 +67,7 @@ impl FilterPlugin for NodeAffinity {
     }
 
     fn reads(&self, _: &PodInfo) -> Reads<'_> {
-        Reads::node()
+        Reads::built_in(BuiltIn::Object)
     }
 
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {
@@ -100,7 +101,7 @@ impl ScorePlugin for NodeAffinity {
     }
 
     fn reads(&self, _: &PodInfo) -> Reads<'_> {
-        Reads::node()
+        Reads::built_in(BuiltIn::Object)
     }
 }
 

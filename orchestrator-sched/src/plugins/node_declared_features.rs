@@ -5,7 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 use orchestrator_core::scheduler::{ClusterEvent, PodInfo};
 
-use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Refusal};
+use crate::framework::{BuiltIn, Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Refusal};
 
 const REASON: &str = "node(s) didn't match Pod's required features";
 
@@ -50,7 +50,7 @@ impl FilterPlugin for NodeDeclaredFeatures {
     }
 
     fn reads(&self, _: &PodInfo) -> Reads<'_> {
-        Reads::node()
+        Reads::built_in(BuiltIn::Object)
     }
 
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {

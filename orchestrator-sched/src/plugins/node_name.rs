@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use orchestrator_core::scheduler::{ClusterEvent, PodInfo};
 
-use crate::framework::{Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Refusal};
+use crate::framework::{BuiltIn, Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Refusal};
 
 const REASON: &str = "node(s) didn't match the requested node name";
 
@@ -35,7 +35,7 @@ impl FilterPlugin for NodeName {
     }
 
     fn reads(&self, _: &PodInfo) -> Reads<'_> {
-        Reads::node()
+        Reads::built_in(BuiltIn::Object)
     }
 
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {

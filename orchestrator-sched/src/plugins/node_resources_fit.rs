@@ -162,7 +162,10 @@ impl NodeResourcesFit {
 
 /// `part` of `whole` in hundredths, rounded down; exact for all amounts of bytes.
 fn percent(part: i64, whole: i64) -> i64 {
-    (i128::from(part) * i128::from(MAX_SCORE) / i128::from(whole)) as i64
+    match part.checked_mul(MAX_SCORE) {
+        Some(product) => product / whole,
+        None => (i128::from(part) * i128::from(MAX_SCORE) / i128::from(whole)) as i64,
+    }
 }
 
 /// The height of the broken line through `shape` at `utilization`.

@@ -22,6 +22,11 @@ impl ResourceWeight {
         vec![Self::new("cpu", 1), Self::new("memory", 1)]
     }
 
+    /// Whether it is CPU or memory, which every node has.
+    pub(crate) fn is_column(&self) -> bool {
+        matches!(self.name.as_str(), "cpu" | "memory")
+    }
+
     /// Whether the resource is one that only few nodes have.
     fn is_extended(&self) -> bool {
         !matches!(self.name.as_str(), "cpu" | "memory" | "ephemeral-storage")

@@ -6,7 +6,8 @@ use k8s_openapi::api::core::v1::Toleration;
 use orchestrator_core::scheduler::{ClusterEvent, NodeInfo, PodInfo};
 
 use crate::framework::{
-    Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Refusal, Score, ScorePlugin, stretch,
+    BuiltIn, Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Refusal, Score, ScorePlugin,
+    stretch,
 };
 use crate::matching::{effects, first_untolerated, untolerated};
 
@@ -40,7 +41,7 @@ impl FilterPlugin for TaintToleration {
     }
 
     fn reads(&self, _: &PodInfo) -> Reads<'_> {
-        Reads::node()
+        Reads::built_in(BuiltIn::Object)
     }
 
     fn helped_by(&self, pod: &PodInfo, event: &ClusterEvent<'_>) -> bool {
@@ -63,7 +64,7 @@ impl ScorePlugin for TaintToleration {
     }
 
     fn reads(&self, _: &PodInfo) -> Reads<'_> {
-        Reads::node()
+        Reads::built_in(BuiltIn::Object)
     }
 }
 

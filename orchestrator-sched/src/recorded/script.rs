@@ -11,7 +11,6 @@ use std::time::Duration;
 use orchestrator_core::env::Activity;
 use orchestrator_core::object::Map;
 use orchestrator_core::patch::{merge, strategic};
-use orchestrator_core::scheduler::Scheduler;
 use orchestrator_core::schema::Schema;
 use serde_json::{Value as Json, json};
 
@@ -32,8 +31,7 @@ pub(super) fn check(
     schedulers: &BTreeMap<String, Arc<Framework>>,
     backoff: Backoff,
 ) -> Result<(), String> {
-    let schedulers =
-        schedulers.values().map(|scheduler| Arc::clone(scheduler) as Arc<dyn Scheduler>);
+    let schedulers = schedulers.values().map(Arc::clone);
     let mut world = World {
         engine: Engine::new(schedulers, backoff, &Activity::default()),
         now: Duration::ZERO,

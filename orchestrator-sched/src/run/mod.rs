@@ -29,7 +29,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::config::Configuration;
-use crate::engine::{Attempt, Backoff, Engine, Outcome};
+use crate::engine::{Attempt, Backoff, Decider, Engine, Outcome};
 use crate::framework::Framework;
 use crate::plugins::{self, DefaultBinder};
 use effects::{Done, Effects};
@@ -53,7 +53,8 @@ const ASSUMED: Duration = Duration::from_secs(30);
 #[must_use]
 pub struct SchedulerLoop {
     informers: Informers,
-    profiles: Vec<(Arc<dyn Scheduler>, Arc<Framework>)>,
+    /// Who decides, and who binds.
+    profiles: Vec<(Decider, Arc<Framework>)>,
     backoff: Backoff,
 }
 
@@ -95,7 +96,7 @@ impl SchedulerLoop {
     /// Adds the schedulers of a configuration, and takes over how long pods wait.
     pub fn configured(mut self, configuration: Configuration) -> Self {
         for framework in configuration.profiles {
-            self.profiles.push((Arc::clone(&framework) as _, framework));
+            self.profiles.push((Decider::from(Arc::clone(&framework)), framework));
         }
         self.backoff(configuration.backoff)
     }
@@ -103,7 +104,7 @@ impl SchedulerLoop {
     /// Adds a scheduler made of plugins; its own plugins reserve and bind.
     pub fn with_framework(mut self, framework: Framework) -> Self {
         let framework = Arc::new(framework);
-        self.profiles.push((Arc::clone(&framework) as _, framework));
+        self.profiles.push((Decider::from(Arc::clone(&framework)), framework));
         self
     }
 
@@ -114,7 +115,7 @@ impl SchedulerLoop {
     pub fn with_scheduler(mut self, scheduler: Arc<dyn Scheduler>) -> Self {
         let binding = Framework::builder(scheduler.name()).with(DefaultBinder).build();
         let binding = binding.expect("one plugin has a name of its own");
-        self.profiles.push((scheduler, Arc::new(binding)));
+        self.profiles.push((Decider::from(scheduler), Arc::new(binding)));
         self
     }
 
@@ -136,20 +137,18 @@ impl SchedulerLoop {
         let client = self.informers.client().clone();
         let activity = client.env().activity().clone();
         let inbox = Arc::new(Inbox::default());
-        let gangs = self.profiles.iter().filter_map(|(scheduler, cycle)| {
-            Some((scheduler.name().to_owned(), cycle.gangs()?.clone()))
-        });
+        let gangs = self
+            .profiles
+            .iter()
+            .filter_map(|(_, cycle)| Some((cycle.name().to_owned(), cycle.gangs()?.clone())));
         let gangs: BTreeMap<_, _> = gangs.collect();
         let sources = Sources::new(&self.informers, gangs.clone(), &inbox, &activity);
         sources.synced().await;
-        let schedulers = self.profiles.iter().map(|(scheduler, _)| Arc::clone(scheduler));
-        let engine = Engine::new(schedulers, self.backoff, &activity).with_gangs(gangs);
+        let deciders = self.profiles.iter().map(|(decider, _)| decider.clone());
+        let engine = Engine::new(deciders, self.backoff, &activity).with_gangs(gangs);
         let slots = Arc::new(Semaphore::new(MAX_WRITES));
-        let effects = self.profiles.iter().map(|(scheduler, cycle)| {
-            (
-                scheduler.name().to_owned(),
-                Effects::new(&client, Arc::clone(cycle), Arc::clone(&slots)),
-            )
+        let effects = self.profiles.iter().map(|(_, cycle)| {
+            (cycle.name().to_owned(), Effects::new(&client, Arc::clone(cycle), Arc::clone(&slots)))
         });
         let mut looping = Looping {
             start: client.env().instant(),

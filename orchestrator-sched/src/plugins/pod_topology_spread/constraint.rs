@@ -8,17 +8,17 @@ use orchestrator_core::selector::{LabelSelector, Operator, Requirement};
 use crate::matching::{RequiredNodes, first_untolerated};
 
 /// The kind of constraint that must hold.
-pub(super) const HARD: &str = "DoNotSchedule";
+pub(crate) const HARD: &str = "DoNotSchedule";
 
 /// The kind of constraint that should hold.
-pub(super) const SOFT: &str = "ScheduleAnyway";
+pub(crate) const SOFT: &str = "ScheduleAnyway";
 
 /// The kinds of objects whose pods belong together when one of them owns the pod.
 const OWNERS: [&str; 3] = ["ReplicationController", "ReplicaSet", "StatefulSet"];
 
 /// A constraint as it holds for one pod.
-#[derive(Clone, Debug)]
-pub(super) struct Constraint {
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Constraint {
     pub max_skew: i64,
     pub topology_key: String,
     pub selector: LabelSelector,
@@ -57,17 +57,25 @@ impl Constraint {
         if self.selector.is_everything() {
             return 0;
         }
-        let counts = |other: &PodInfo| {
-            other.key.namespace == pod.key.namespace
-                && !other.is_terminating()
-                && self.selector.matches(other.labels())
-        };
-        node.pods.iter().filter(|other| counts(other)).count() as i64
+        node.pods.iter().filter(|other| self.counts_pod(pod, other)).count() as i64
+    }
+
+    /// Whether a pod counts; none does for a selector that selects all.
+    pub fn counts_pod(&self, pod: &PodInfo, other: &PodInfo) -> bool {
+        !self.selector.is_everything()
+            && other.key.namespace == pod.key.namespace
+            && !other.is_terminating()
+            && self.selector.matches(other.labels())
+    }
+
+    /// Whether a soft constraint counts the pods of each node by itself.
+    pub fn is_by_node(&self) -> bool {
+        self.topology_key == super::HOSTNAME
     }
 }
 
 /// Whether the node has the labels of all constraints.
-pub(super) fn has_all_labels(constraints: &[Constraint], node: &NodeInfo) -> bool {
+pub(crate) fn has_all_labels(constraints: &[Constraint], node: &NodeInfo) -> bool {
     constraints.iter().all(|c| node.labels().contains_key(&c.topology_key))
 }
 

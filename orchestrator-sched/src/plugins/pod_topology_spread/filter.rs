@@ -7,8 +7,8 @@ use orchestrator_core::scheduler::NodeInfo;
 use super::constraint::{Constraint, has_all_labels};
 use crate::framework::{Cycle, Filter, Refusal};
 
-const REASON: &str = "node(s) didn't match pod topology spread constraints";
-const REASON_LABEL: &str =
+pub(crate) const REASON: &str = "node(s) didn't match pod topology spread constraints";
+pub(crate) const REASON_LABEL: &str =
     "node(s) didn't match pod topology spread constraints (missing required label)";
 
 /// A constraint with the pods counted.

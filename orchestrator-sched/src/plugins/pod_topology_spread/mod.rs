@@ -16,7 +16,10 @@ use orchestrator_core::scheduler::{ClusterEvent, NodeInfo, PodInfo, Snapshot};
 use crate::framework::{
     BuiltIn, Cycle, Filter, FilterPlugin, Plugin, Points, Reads, Score, ScorePlugin,
 };
-use constraint::{Constraint, HARD, SOFT, constraints, default_selector};
+pub(crate) use constraint::{Constraint, HARD, SOFT, has_all_labels};
+use constraint::{constraints, default_selector};
+pub(crate) use filter::{REASON, REASON_LABEL};
+pub(crate) use score::{LEFT_OUT, reverse, score, total, weight};
 
 /// The label that tells nodes apart.
 const HOSTNAME: &str = "kubernetes.io/hostname";
@@ -52,7 +55,12 @@ impl PodTopologySpread {
     }
 
     /// The constraints of one kind that hold for a pod: its own, or else the defaults.
-    fn constraints(&self, pod: &PodInfo, snapshot: &Snapshot, kind: &str) -> Vec<Constraint> {
+    pub(crate) fn constraints(
+        &self,
+        pod: &PodInfo,
+        snapshot: &Snapshot,
+        kind: &str,
+    ) -> Vec<Constraint> {
         let own = pod.spec().and_then(|spec| spec.topology_spread_constraints.as_deref());
         match own.filter(|own| !own.is_empty()) {
             Some(own) => constraints(own, pod, kind),
@@ -71,7 +79,7 @@ impl PodTopologySpread {
     }
 
     /// Whether nodes without one of the labels are left out.
-    fn needs_all_labels(&self, pod: &PodInfo) -> bool {
+    pub(crate) fn needs_all_labels(&self, pod: &PodInfo) -> bool {
         let own = pod.spec().and_then(|spec| spec.topology_spread_constraints.as_ref());
         !self.own_defaults || own.is_some_and(|own| !own.is_empty())
     }

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use orchestrator_core::scheduler::NodeInfo;
 
-use super::HOSTNAME;
 use super::constraint::{Constraint, has_all_labels};
 use crate::framework::{Cycle, MAX_SCORE, Score};
 
 /// The raw score of a node that lacks a label; such nodes end at zero.
-const LEFT_OUT: i64 = -1;
+pub(crate) const LEFT_OUT: i64 = -1;
 
 /// A constraint with the pods of the feasible nodes' domains counted.
 struct Counted {
@@ -32,7 +31,7 @@ impl Counted {
         scored: &[&NodeInfo],
         counted: &[&NodeInfo],
     ) -> Self {
-        let by_node = constraint.topology_key == HOSTNAME;
+        let by_node = constraint.is_by_node();
         let mut domains: BTreeMap<String, i64> = BTreeMap::new();
         if !by_node {
             let names = scored.iter().map(|node| domain(constraint, node).to_owned());
@@ -44,19 +43,33 @@ impl Counted {
             }
         }
         let size = if by_node { scored.len() } else { domains.len() };
-        let weight = ((size + 2) as f64).ln();
-        Self { constraint: constraint.clone(), domains, weight }
+        Self { constraint: constraint.clone(), domains, weight: weight(size) }
     }
 
     fn score(&self, cycle: Cycle<'_>, node: &NodeInfo) -> f64 {
         let Some(domain) = node.labels().get(&self.constraint.topology_key) else { return 0.0 };
-        let pods = match self.constraint.topology_key == HOSTNAME {
+        let pods = match self.constraint.is_by_node() {
             true => self.constraint.count_pods(cycle.pod, node),
             false => self.domains.get(domain).copied().unwrap_or_default(),
         };
-        // The allowed skew is added to all, which makes differences matter less.
-        pods as f64 * self.weight + (self.constraint.max_skew - 1) as f64
+        score(pods, self.weight, self.constraint.max_skew)
     }
+}
+
+/// What a pod counts where there are `size` domains.
+pub(crate) fn weight(size: usize) -> f64 {
+    ((size + 2) as f64).ln()
+}
+
+/// What one constraint says of a domain with so many pods.
+pub(crate) fn score(pods: i64, weight: f64, max_skew: i64) -> f64 {
+    // The allowed skew is added to all, which makes differences matter less.
+    pods as f64 * weight + (max_skew - 1) as f64
+}
+
+/// What all constraints together say.
+pub(crate) fn total(parts: impl Iterator<Item = f64>) -> i64 {
+    parts.sum::<f64>().round() as i64
 }
 
 pub(super) fn prepare<'a>(
@@ -73,14 +86,14 @@ pub(super) fn prepare<'a>(
     let counts: Vec<_> = constraints.iter().map(count).collect();
     let names: BTreeSet<_> = scored.iter().map(|node| node.name.clone()).collect();
     Score::each(move |node| match names.contains(&node.name) {
-        true => counts.iter().map(|counted| counted.score(cycle, node)).sum::<f64>().round() as i64,
+        true => total(counts.iter().map(|counted| counted.score(cycle, node))),
         false => LEFT_OUT,
     })
     .normalized(reverse)
 }
 
 /// Turns the scores round: the lowest becomes the best.
-fn reverse(scores: &mut [i64]) {
+pub(crate) fn reverse(scores: &mut [i64]) {
     let taking_part = || scores.iter().copied().filter(|score| *score != LEFT_OUT);
     let lowest = taking_part().min().unwrap_or_default();
     let highest = taking_part().max().unwrap_or_default();

@@ -1,0 +1,318 @@
+//! The fast core: the same decisions as the plugins make one by one, from kept answers.
+//!
+//! A [`Core`] follows a [`Snapshot`] change by change and holds it as [columns](table) with a
+//! [log](log) of the nodes that changed. Pods that [are alike](signature) form a [class](class),
+//! which keeps what was found out about every node: what plugins said of its
+//! [object](statics), what it says [by itself](local), and what the pods around it mean, as
+//! [counters](dims) for [spread](spread) and [affinity](near). The next pod of a class costs a
+//! look at the nodes that changed.
+//!
+//! What is kept follows from what a plugin [declares](crate::framework::Reads) that it reads; a
+//! pod about which a plugin without a declaration has a say is left to the framework itself,
+//! which is also the reference: tests compare the two over random clusters and changes. The
+//! arithmetic is not repeated here but that of the plugins, so the answers are equal and not
+//! only close.
+
+mod best;
+mod buckets;
+mod class;
+mod dims;
+mod kept;
+mod kinds;
+mod local;
+mod log;
+mod near;
+mod plan;
+mod signature;
+mod spread;
+mod statics;
+mod table;
+#[cfg(test)]
+mod tests;
+mod topology;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use orchestrator_core::scheduler::{PodId, PodInfo, Snapshot};
+
+use crate::framework::Framework;
+use best::Best;
+use class::{Class, Epochs, View};
+use kept::{Kept, Place};
+use plan::Plan;
+use statics::Statics;
+use table::Table;
+
+/// How many answers about nodes may be kept in all: some sixteen bytes each.
+const MAX_KEPT: usize = 16 << 20;
+
+/// Classes beyond this number cost more memory than time.
+const MAX_CLASSES: usize = 1024;
+
+/// At least so many classes are kept, however many nodes there are.
+const MIN_CLASSES: usize = 8;
+
+/// The fast core of some schedulers over one cluster.
+#[derive(Debug, Default)]
+pub struct Core {
+    table: Table,
+    epochs: Epochs,
+    profiles: Vec<Profile>,
+}
+
+/// What is kept for one scheduler.
+#[derive(Debug)]
+struct Profile {
+    framework: Arc<Framework>,
+    annotations: Vec<&'static str>,
+    classes: Kept<Kind>,
+    statics: Kept<Statics>,
+}
+
+/// A class and the answers that it shares with others.
+#[derive(Debug)]
+struct Kind {
+    class: Class,
+    statics: Place,
+}
+
+/// Where a pod goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// To this node, one of so many that are equally good.
+    Node {
+        /// The node.
+        node: Arc<str>,
+        /// How many there were.
+        among: usize,
+    },
+    /// No node takes it.
+    None,
+    /// The core cannot tell; the framework can.
+    Unknown,
+}
+
+impl Core {
+    /// No nodes; decides for the schedulers `frameworks`, which are named by their place.
+    pub fn new(frameworks: impl IntoIterator<Item = Arc<Framework>>) -> Self {
+        let profile = |framework: Arc<Framework>| Profile {
+            annotations: framework.annotations(),
+            framework,
+            classes: Kept::default(),
+            statics: Kept::default(),
+        };
+        Self { profiles: frameworks.into_iter().map(profile).collect(), ..Self::default() }
+    }
+
+    /// Takes note of a node of `snapshot` that is new, has changed or is gone.
+    pub fn set_node(&mut self, name: &str, snapshot: &Snapshot) {
+        let Some(node) = snapshot.node(name) else { return self.table.remove_node(name) };
+        let is_new = self.table.slot(name).is_none();
+        self.table.set_node(node);
+        if is_new {
+            let promised: Vec<_> = snapshot.nominated(name).cloned().collect();
+            promised.iter().for_each(|pod| self.table.promise(pod, name));
+        }
+    }
+
+    /// Takes note of a pod that was put on a node; a node that is not known brings its pods
+    /// when it comes.
+    pub fn add_pod(&mut self, pod: &Arc<PodInfo>, node: &str) {
+        if let Some(slot) = self.table.slot(node) {
+            self.table.add_pod(slot, pod);
+        }
+    }
+
+    /// Takes note of a pod that was taken off a node.
+    pub fn remove_pod(&mut self, pod: &PodInfo, node: &str) {
+        if let Some(slot) = self.table.slot(node) {
+            self.table.remove_pod(slot, pod);
+        }
+    }
+
+    /// Whether two versions of a pod on a node differ in anything that matters to other pods.
+    pub fn tells_apart(&self, old: &PodInfo, new: &PodInfo) -> bool {
+        let annotations: Vec<_> =
+            self.profiles.iter().flat_map(|profile| profile.annotations.iter().copied()).collect();
+        old.is_terminating() != new.is_terminating() || !signature::alike(old, new, &annotations)
+    }
+
+    /// Takes note that a waiting pod was promised room on a node.
+    pub fn promise(&mut self, pod: &Arc<PodInfo>, node: &str) {
+        self.table.promise(pod, node);
+    }
+
+    /// Takes note that a waiting pod is no longer promised room.
+    pub fn withdraw(&mut self, id: &PodId) {
+        self.table.withdraw(id);
+    }
+
+    /// Takes note that labels of namespaces have changed.
+    pub fn namespaces_changed(&mut self) {
+        self.epochs.namespaces += 1;
+    }
+
+    /// Takes note that Services, or others that select pods, have changed.
+    pub fn groups_changed(&mut self) {
+        self.epochs.groups += 1;
+    }
+
+    /// Decides where `pod` goes, for the scheduler in place `profile`; `pick` chooses between
+    /// this many equal nodes. The snapshot is the one that the core was told about.
+    pub fn choose(
+        &mut self,
+        profile: usize,
+        pod: &Arc<PodInfo>,
+        snapshot: &Snapshot,
+        pick: impl Fn(usize) -> usize,
+    ) -> Choice {
+        // A promise to the pod itself holds nobody off but others.
+        let own = self.table.withdraw(&pod.id);
+        let Self { table, epochs, profiles } = self;
+        let profile = &mut profiles[profile];
+        let decide = AssertUnwindSafe(|| profile.choose(table, pod, snapshot, *epochs, pick));
+        let choice = catch_unwind(decide).unwrap_or_else(|_| {
+            // A plugin panicked, which the framework tells; what was half done is of no use.
+            profile.classes.clear();
+            profile.statics.clear();
+            Choice::Unknown
+        });
+        if let Some(own) = own
+            && let Some(node) = self.table.name(own.slot).cloned()
+        {
+            self.table.promise(&own.pod, &node);
+        }
+        choice
+    }
+
+    /// The names of the best nodes, in their order; `None` where the framework must be asked.
+    #[cfg(test)]
+    fn best_names(
+        &mut self,
+        profile: usize,
+        pod: &Arc<PodInfo>,
+        snapshot: &Snapshot,
+    ) -> Option<Vec<Arc<str>>> {
+        let names = std::cell::RefCell::new(std::collections::BTreeSet::new());
+        let (mut index, mut count) = (0, 1);
+        while index < count {
+            let pick = |among: usize| {
+                assert!(among < 1000, "there are not so many nodes");
+                index
+            };
+            match self.choose(profile, pod, snapshot, pick) {
+                Choice::Unknown => return None,
+                Choice::None => return Some(Vec::new()),
+                Choice::Node { node, among } => {
+                    names.borrow_mut().insert(node);
+                    count = among;
+                }
+            }
+            index += 1;
+        }
+        let names = names.into_inner();
+        assert_eq!(names.len(), count, "a node is among the best twice");
+        Some(names.into_iter().collect())
+    }
+}
+
+impl Profile {
+    fn choose(
+        &mut self,
+        table: &mut Table,
+        pod: &Arc<PodInfo>,
+        snapshot: &Snapshot,
+        epochs: Epochs,
+        pick: impl Fn(usize) -> usize,
+    ) -> Choice {
+        let Some(best) = self.best(table, pod, snapshot, epochs) else { return Choice::Unknown };
+        match best.len() {
+            0 => Choice::None,
+            among => {
+                let slot = best.get(pick(among));
+                let name = slot.and_then(|slot| table.name(slot)).cloned();
+                name.map_or(Choice::Unknown, |node| Choice::Node { node, among })
+            }
+        }
+    }
+
+    /// The best nodes; `None` where the framework must be asked.
+    fn best(
+        &mut self,
+        table: &mut Table,
+        pod: &Arc<PodInfo>,
+        snapshot: &Snapshot,
+        epochs: Epochs,
+    ) -> Option<Best<'_>> {
+        table.put_in_order(snapshot);
+        let framework = Arc::clone(&self.framework);
+        let plan = Plan::new(&framework, pod)?;
+        let hash = signature::hash(pod, &self.annotations);
+        let place = self.class_of(hash, pod, &plan, table, snapshot, epochs)?;
+        let kind = self.classes.get(place);
+        let statics = self.statics.get(kind.statics);
+        let view = View { framework: &framework, plan: &plan, statics, snapshot, epochs };
+        let counts_promised = |other: &Arc<PodInfo>| {
+            other.priority >= pod.priority
+                && (other.affinity.is_some()
+                    || !plan.pods_filters.is_empty()
+                    || !kind.class.dims.is_empty())
+        };
+        if table.promised().any(counts_promised) {
+            return None;
+        }
+        Some(kind.class.best(view))
+    }
+
+    /// The class of a pod, up to date.
+    fn class_of(
+        &mut self,
+        hash: u64,
+        pod: &Arc<PodInfo>,
+        plan: &Plan<'_>,
+        table: &mut Table,
+        snapshot: &Snapshot,
+        epochs: Epochs,
+    ) -> Option<Place> {
+        let annotations = &self.annotations;
+        let is_it = |kind: &Kind| signature::alike(&kind.class.pod, pod, annotations);
+        let known = self.classes.find(hash, is_it);
+        let kept = known.map(|place| self.classes.get(place).statics);
+        let statics = match kept.filter(|place| self.statics.has(*place)) {
+            Some(place) => place,
+            None => self.statics_of(hash, pod, plan.wide),
+        };
+        self.statics.get_mut(statics).update(&self.framework, plan, table, snapshot)?;
+        let statics_there = self.statics.get(statics);
+        let framework = &self.framework;
+        let view = View { framework, plan, statics: statics_there, snapshot, epochs };
+        let Some(place) = known else {
+            let class = Class::new(pod, view, table)?;
+            let limit = (MAX_KEPT / table.len().max(1)).clamp(MIN_CLASSES, MAX_CLASSES);
+            return Some(self.classes.add(hash, Kind { class, statics }, limit));
+        };
+        let kind = self.classes.get_mut(place);
+        let moved = kind.statics != statics;
+        if moved || kind.class.follow(view, table).is_err() {
+            kind.class.spoil();
+            kind.class = Class::new(pod, view, table)?;
+            kind.statics = statics;
+        }
+        Some(place)
+    }
+
+    /// The answers for pods like this one, by nodes' objects.
+    fn statics_of(&mut self, hash: u64, pod: &Arc<PodInfo>, wide: bool) -> Place {
+        let annotations = &self.annotations;
+        let is_it = |statics: &Statics| match wide {
+            true => signature::alike(&statics.pod, pod, annotations),
+            false => signature::alike_for_nodes(&statics.pod, pod),
+        };
+        let hash = if wide { hash } else { signature::hash_for_nodes(pod) };
+        match self.statics.find(hash, is_it) {
+            Some(place) => place,
+            None => self.statics.add(hash, Statics::new(Arc::clone(pod)), MAX_CLASSES),
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! Checkpoints: images in files, each named after the log entry applied last.
 //!
 //! A checkpoint is written beside its name, synced and renamed, so that a name stands for a whole
-//! one. Writing goes in steps, between which others use the disk. Loading decodes on one thread
-//! and builds on another.
+//! one. Writing goes in steps, between which others use the disk. Loading reads on one thread and
+//! builds on another.
 
 mod load;
 #[cfg(test)]

@@ -32,18 +32,36 @@ pub(super) fn encode(number: u64, records: impl Iterator<Item = Record>) -> Byte
     out.freeze()
 }
 
-/// The records of a block.
-pub(crate) type Records = Vec<Record>;
-
-/// The records of the block numbered `number`, after its checksum was found right.
-pub(crate) fn decode(number: u64, content: Bytes) -> Result<Records, ImageError> {
-    let mut from = Reader::new(content);
-    let mut records = Vec::new();
+/// Gives each record of the block numbered `number` to `take`; its checksum was found right.
+pub(super) fn records(
+    number: u64,
+    mut from: Reader,
+    mut take: impl FnMut(Record) -> Result<(), ImageError>,
+) -> Result<(), ImageError> {
     while !from.is_empty() {
         let record = Record::read(&mut from);
-        records.push(record.map_err(|source| ImageError::Record { block: number, source })?);
+        take(record.map_err(|source| ImageError::Record { block: number, source })?)?;
     }
-    Ok(records)
+    Ok(())
+}
+
+/// How many bytes at the beginning of `bytes` are whole blocks, of which the first is numbered
+/// `first`, and how many blocks these are; their content is not looked at.
+#[cfg(feature = "durable")]
+pub(crate) fn whole(first: u64, bytes: &[u8]) -> Result<(usize, u64), ImageError> {
+    let (mut end, mut count) = (0, 0);
+    while let Some(header) = bytes.get(end..end + HEADER) {
+        let length = u32::from_le_bytes(header[..4].try_into().expect("4 bytes")) as usize;
+        if length > MAX_BYTES {
+            return Err(ImageError::TooLarge { block: first + count });
+        }
+        if bytes.len() - end - HEADER < length {
+            break;
+        }
+        end += HEADER + length;
+        count += 1;
+    }
+    Ok((end, count))
 }
 
 fn checksum(number: u64, content: &[u8]) -> u32 {
@@ -88,11 +106,5 @@ impl Blocks {
     /// Whether bytes are left that make no block.
     pub(crate) fn has_rest(&self) -> bool {
         !self.rest.is_empty()
-    }
-
-    /// Gives up what makes no block; returns how many bytes it was.
-    #[cfg(feature = "durable")]
-    pub(crate) fn give_up_rest(&mut self) -> usize {
-        std::mem::take(&mut self.rest).len()
     }
 }

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 
-use super::block::{self, Blocks};
+use super::block::Blocks;
 use super::import::Building;
 use super::{Importer, export};
 use crate::mvcc::Limits;
+use crate::wire::Reader;
 
 /// Takes `data` as an image.
 ///
@@ -27,11 +28,9 @@ pub fn fuzz_image(data: &[u8]) {
 
 /// Takes `data` as the records of one block, past the checksum that guards them.
 pub fn fuzz_records(data: &[u8]) {
-    if let Ok(records) = block::decode(0, Bytes::copy_from_slice(data)) {
-        let mut building = Building::new(Limits::default());
-        if building.take(0, records).is_ok() {
-            drop(building.finish());
-        }
+    let mut building = Building::new(Limits::default());
+    if building.take(0, Reader::new(Bytes::copy_from_slice(data))).is_ok() {
+        drop(building.finish());
     }
     let mut blocks = Blocks::default();
     blocks.push(Bytes::copy_from_slice(data));

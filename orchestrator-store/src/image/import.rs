@@ -7,6 +7,7 @@ use super::ImageError;
 use super::block::{self, Blocks};
 use super::record::{Record, Start};
 use crate::mvcc::{Change, Contradiction, Limits, Mvcc, Restore};
+use crate::wire::Reader;
 
 /// Takes an image piece by piece.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ impl Importer {
     pub fn push(&mut self, bytes: Bytes) -> Result<(), ImageError> {
         self.blocks.push(bytes);
         while let Some((number, content)) = self.blocks.next()? {
-            self.building.take(number, block::decode(number, content)?)?;
+            self.building.take(number, Reader::new(content))?;
         }
         Ok(())
     }
@@ -71,12 +72,12 @@ impl Building {
     }
 
     /// Takes the records of the block numbered `block`.
-    pub(crate) fn take(&mut self, block: u64, records: Vec<Record>) -> Result<(), ImageError> {
-        for record in records {
+    pub(crate) fn take(&mut self, block: u64, content: Reader) -> Result<(), ImageError> {
+        block::records(block, content, |record| {
             self.record(record).map_err(|Contradiction| ImageError::Contradiction { block })?;
             self.records += 1;
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     pub(crate) fn finish(self) -> Result<(Mvcc, Bytes), ImageError> {

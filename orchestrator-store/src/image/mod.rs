@@ -27,6 +27,6 @@ pub use import::Importer;
 pub use stream::stream;
 
 #[cfg(feature = "durable")]
-pub(crate) use block::{Blocks, Records, decode};
+pub(crate) use block::{Blocks, whole};
 #[cfg(feature = "durable")]
 pub(crate) use import::Building;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use orchestrator_core::store::{Event, Key, KeyValue, LeaseId, Revision};
 
 use super::log::Log;
-use super::root::Entry;
+use super::root::{Entry, Filling};
 use super::txn::Change;
 use super::{FIRST_REVISION, Limits, Mvcc};
 
@@ -14,6 +14,8 @@ use super::{FIRST_REVISION, Limits, Mvcc};
 #[derive(Debug)]
 pub(crate) struct Restore {
     mvcc: Mvcc,
+    /// The keys at the floor, until the changes begin.
+    keys: Option<Filling>,
     /// The key added last, which the next one must follow.
     last: Option<Key>,
 }
@@ -36,7 +38,7 @@ impl Restore {
         (mvcc.revision, mvcc.floor) = (floor, floor);
         mvcc.log = Log::new(floor.next());
         mvcc.leases.set_last_chosen(last_chosen);
-        Ok(Self { mvcc, last: None })
+        Ok(Self { mvcc, keys: Some(Filling::default()), last: None })
     }
 
     /// Adds a lease; they come first.
@@ -60,18 +62,26 @@ impl Restore {
             && kv.mod_revision <= self.mvcc.floor
             && !kv.create_revision.is_zero()
             && kv.version > 0;
-        if !follows || !sensible || self.mvcc.revision != self.mvcc.floor {
+        let Some(keys) = self.keys.as_mut().filter(|_| follows && sensible) else {
             return Err(Contradiction);
-        }
+        };
         self.mvcc.leases.attach(kv.lease, &kv.key);
         self.last = Some(kv.key.clone());
         let entry = Entry::from_kv(&kv);
-        self.mvcc.root.append(kv.key, entry);
+        keys.push(kv.key, entry);
         Ok(())
+    }
+
+    /// The keys are all there.
+    fn end_keys(&mut self) {
+        if let Some(keys) = self.keys.take() {
+            self.mvcc.root = keys.finish();
+        }
     }
 
     /// Adds the changes of the floor itself, which watches from there still want.
     pub(crate) fn floor_commit(&mut self, events: Vec<Event>) -> Result<(), Contradiction> {
+        self.end_keys();
         let floor = self.mvcc.floor;
         let misplaced = self.mvcc.revision != floor || self.mvcc.log.first() == floor;
         if events.is_empty() || misplaced || floor == FIRST_REVISION {
@@ -84,6 +94,7 @@ impl Restore {
 
     /// Adds the next revision.
     pub(crate) fn commit(&mut self, changes: Vec<Change>) -> Result<(), Contradiction> {
+        self.end_keys();
         let (count, revision) = (changes.len(), self.mvcc.revision.next());
         if count == 0 || revision.get() == u64::MAX {
             return Err(Contradiction);
@@ -94,7 +105,8 @@ impl Restore {
     }
 
     /// The state machine, which must have come to `newest`.
-    pub(crate) fn finish(self, newest: Revision) -> Result<Mvcc, Contradiction> {
+    pub(crate) fn finish(mut self, newest: Revision) -> Result<Mvcc, Contradiction> {
+        self.end_keys();
         let mvcc = self.mvcc;
         let has_floor_commit = mvcc.log.first() <= mvcc.floor || mvcc.floor == FIRST_REVISION;
         if mvcc.revision == newest && has_floor_commit { Ok(mvcc) } else { Err(Contradiction) }

@@ -3,7 +3,7 @@
 use orchestrator_core::store::{Event, Key, KeyRange, KeyValue, LeaseId, RangeResponse, Revision};
 use orchestrator_core::value::Value;
 
-use super::tree::Tree;
+use super::tree::{Bulk, Tree};
 
 /// What a root remembers of a key.
 #[derive(Clone, Debug)]
@@ -90,12 +90,6 @@ impl Root {
         (kv, None)
     }
 
-    /// Adds a key that follows all others.
-    pub(super) fn append(&mut self, key: Key, entry: Entry) {
-        self.bytes += data_bytes(&key, &entry.value);
-        self.map.insert(key, entry);
-    }
-
     pub(crate) fn remove(&mut self, key: &[u8]) -> Option<(Key, Entry)> {
         let (key, old) = self.map.remove(key)?;
         self.bytes -= data_bytes(&key, &old.value);
@@ -144,5 +138,24 @@ impl Root {
                 None => drop(self.remove(event.kv.key.as_bytes())),
             }
         }
+    }
+}
+
+/// A root that is being made of keys in order.
+#[derive(Debug, Default)]
+pub(super) struct Filling {
+    map: Bulk<Entry>,
+    bytes: u64,
+}
+
+impl Filling {
+    /// Adds a key that follows all others.
+    pub(super) fn push(&mut self, key: Key, entry: Entry) {
+        self.bytes += data_bytes(&key, &entry.value);
+        self.map.push(key, entry);
+    }
+
+    pub(super) fn finish(self) -> Root {
+        Root { map: self.map.finish(), bytes: self.bytes }
     }
 }

@@ -28,7 +28,22 @@ impl Wal {
     /// As for [`open`](Self::open); entries may have been shown before.
     pub fn open_with(
         disk: Arc<dyn Disk>,
+        options: Options,
+        visit: impl FnMut(Entry),
+    ) -> Result<(Self, Recovered), OpenError> {
+        Self::open_after(disk, options, 0, visit)
+    }
+
+    /// The same, for one that has what the entries up to `after` say: segments of nothing else are
+    /// passed over, and their entries cannot be read back. Their headers are looked at all the
+    /// same, so that a missing one is noticed.
+    ///
+    /// # Errors
+    /// As for [`open_with`](Self::open_with).
+    pub fn open_after(
+        disk: Arc<dyn Disk>,
         mut options: Options,
+        after: u64,
         mut visit: impl FnMut(Entry),
     ) -> Result<(Self, Recovered), OpenError> {
         let headers = headers(&*disk)?;
@@ -37,13 +52,20 @@ impl Wal {
         };
         options.salt = chain.segments[0].salt;
         let mut segments = Vec::new();
+        let mut buffer = BytesMut::new();
         for pair in chain.segments.windows(2) {
-            segments.push(read_whole(&*disk, pair[0], pair[1], &options, &mut visit)?);
+            let (header, next) = (pair[0], pair[1]);
+            let not_needed = next.first <= after.saturating_add(1) && header.first <= next.first;
+            segments.push(if not_needed {
+                pass_over(&*disk, header, next)?
+            } else {
+                read_whole(&*disk, (header, next), &options, &mut buffer, &mut visit)?
+            });
         }
         let newest = chain.segments[chain.segments.len() - 1];
         let name = segment::name(newest.sequence);
         let file = disk.open(&name, false).map_err(OpenError::io(&name))?;
-        let bytes = read_file(&*file, &name)?;
+        let bytes = read_file(&*file, &name, &mut buffer)?;
         let scan = Scan { bytes: &bytes, header: newest, planted: options.planted };
         let Last { segment: last, end, safe } = scan
             .last(&mut visit)
@@ -183,17 +205,25 @@ fn headers(disk: &dyn Disk) -> Result<BTreeMap<u64, Option<Header>>, OpenError> 
     Ok(headers)
 }
 
-/// Reads the segment of `header`, which `next` continues.
+/// The segment of `header`, which `next` continues, unread.
+fn pass_over(disk: &dyn Disk, header: &Header, next: &Header) -> Result<Segment, OpenError> {
+    let name = segment::name(header.sequence);
+    let file = disk.open(&name, false).map_err(OpenError::io(&name))?;
+    let size = file.size().map_err(OpenError::io(&name))?;
+    Ok(Segment::passed_over(header, next, size))
+}
+
+/// Reads the first of two segments, which the second continues, into `buffer`.
 fn read_whole(
     disk: &dyn Disk,
-    header: &Header,
-    next: &Header,
+    (header, next): (&Header, &Header),
     options: &Options,
+    buffer: &mut BytesMut,
     visit: &mut dyn FnMut(Entry),
 ) -> Result<Segment, OpenError> {
     let name = segment::name(header.sequence);
     let file = disk.open(&name, false).map_err(OpenError::io(&name))?;
-    let bytes = read_file(&*file, &name)?;
+    let bytes = read_file(&*file, &name, buffer)?;
     let scan = Scan { bytes: &bytes, header, planted: options.planted };
     let segment = scan
         .whole(next.before_end, visit)
@@ -202,6 +232,8 @@ fn read_whole(
     if !follows && !options.planted.has(Fault::NoChecksum) {
         return Err(OpenError::damaged(&name, segment.end, Damage::Order));
     }
+    // Unless an entry was kept, the next segment goes to the same memory: it costs less to touch.
+    *buffer = bytes.try_into_mut().unwrap_or_default();
     Ok(segment)
 }
 
@@ -210,11 +242,16 @@ fn index(place: u64) -> usize {
     usize::try_from(place).expect("a segment fits the memory")
 }
 
-/// All of a file.
-fn read_file(file: &dyn DiskFile, name: &str) -> Result<Bytes, OpenError> {
+/// All of a file, in the memory of `buffer` where that is large enough.
+fn read_file(file: &dyn DiskFile, name: &str, buffer: &mut BytesMut) -> Result<Bytes, OpenError> {
     let length = file.size().map_err(OpenError::io(name))?;
     let length = usize::try_from(length).expect("a segment fits the memory");
-    let mut bytes = BytesMut::zeroed(length);
+    let mut bytes = match std::mem::take(buffer) {
+        large if large.capacity() >= length => large,
+        // Fresh from the system such memory is zero already.
+        _ => BytesMut::zeroed(length),
+    };
+    bytes.resize(length, 0);
     let read = file.read_at(0, &mut bytes).map_err(OpenError::io(name))?;
     bytes.truncate(read);
     Ok(bytes.freeze())

@@ -17,14 +17,15 @@ impl Wal {
     ///
     /// # Errors
     /// Whatever the disk says; [`InvalidData`](io::ErrorKind::InvalidData) where a checksum is
-    /// wrong.
+    /// wrong, [`Unsupported`](io::ErrorKind::Unsupported) where the log was opened
+    /// [after](Self::open_after) the entry.
     pub fn read(&self, range: Range<u64>, max_bytes: usize) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
         let mut next = range.start.max(self.first_index());
         let end = range.end.min(self.next_index());
         let mut room = max_bytes;
         while next < end {
-            let (start, stop) = self.places(self.holder(next), next..next + 1);
+            let (start, stop) = self.places(self.holder(next), next..next + 1)?;
             if stop - start > room as u64 && !entries.is_empty() {
                 break;
             }
@@ -57,7 +58,7 @@ impl Wal {
 
     /// Where the frame of `index` is in the segment `holder`, and what it says of itself.
     pub(super) fn frame_at(&self, holder: usize, index: u64) -> io::Result<(u64, Frame)> {
-        let (place, end) = self.places(holder, index..index + 1);
+        let (place, end) = self.places(holder, index..index + 1)?;
         let bytes = self.read_bytes(holder, place, end)?;
         let frame = frame::peek(&bytes).ok_or_else(damaged)?;
         Ok((place, frame))
@@ -68,13 +69,13 @@ impl Wal {
         let holder = self.holder(range.start);
         let held = &self.segments[holder];
         let mut end = range.start + 1;
-        let start = held.place(range.start).expect("the holder holds it");
+        let start = held.place(range.start).ok_or_else(passed_over)?;
         while end < range.end.min(held.next())
             && held.place(end + 1).unwrap_or(held.end) - start <= max_bytes as u64
         {
             end += 1;
         }
-        let (start, stop) = self.places(holder, range.start..end);
+        let (start, stop) = self.places(holder, range.start..end)?;
         let bytes = self.read_bytes(holder, start, stop)?;
         let mut entries = Vec::new();
         let mut at = 0;
@@ -95,10 +96,10 @@ impl Wal {
     }
 
     /// Where the frames of `range` begin and end in the segment `holder`.
-    fn places(&self, holder: usize, range: Range<u64>) -> (u64, u64) {
+    fn places(&self, holder: usize, range: Range<u64>) -> io::Result<(u64, u64)> {
         let held = &self.segments[holder];
-        let start = held.place(range.start).expect("the holder holds it");
-        (start, held.place(range.end).unwrap_or(held.end))
+        let start = held.place(range.start).ok_or_else(passed_over)?;
+        Ok((start, held.place(range.end).unwrap_or(held.end)))
     }
 
     fn read_bytes(&self, holder: usize, start: u64, end: u64) -> io::Result<Bytes> {
@@ -115,6 +116,10 @@ impl Wal {
             _ => Err(damaged()),
         }
     }
+}
+
+fn passed_over() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "the entry was passed over at opening")
 }
 
 fn damaged() -> io::Error {

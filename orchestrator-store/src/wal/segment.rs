@@ -40,7 +40,9 @@ pub(super) struct Segment {
     /// The checksum of the last frame, or of the header.
     pub(super) chain: u32,
     pub(super) last_term: u64,
-    /// Where each frame begins.
+    /// How many frames it has.
+    frames: u64,
+    /// Where each frame begins; nothing where the segment was passed over at opening.
     places: Vec<u32>,
 }
 
@@ -54,18 +56,27 @@ impl Segment {
             size,
             chain: header.chain(),
             last_term: 0,
+            frames: 0,
             places: Vec::new(),
         }
     }
 
+    /// A segment that is not read, for `next`, which continues it, tells all that matters.
+    pub(super) fn passed_over(header: &Header, next: &Header, size: u64) -> Self {
+        let frames = next.first - header.first;
+        let (end, chain) = (next.before_end, next.before_chain);
+        Self { end, chain, frames, ..Self::new(header, size) }
+    }
+
     /// The index after its last entry.
     pub(super) fn next(&self) -> u64 {
-        self.first + self.places.len() as u64
+        self.first + self.frames
     }
 
     /// Notes a frame of `bytes` bytes at the end.
     pub(super) fn push(&mut self, bytes: u64, chain: u32, term: u64) {
         self.places.push(u32::try_from(self.end).expect("a segment is below 4 GiB"));
+        self.frames += 1;
         self.end += bytes;
         self.chain = chain;
         self.last_term = term;
@@ -81,6 +92,7 @@ impl Segment {
     pub(super) fn truncate(&mut self, index: u64, end: u64, kept: &Frame) {
         let frames = usize::try_from(index + 1 - self.first).expect("places are in memory");
         self.places.truncate(frames);
+        self.frames = frames as u64;
         self.end = end;
         self.chain = kept.sum;
         self.last_term = kept.term;

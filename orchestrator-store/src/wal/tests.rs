@@ -93,6 +93,33 @@ fn entries_are_there_after_reopening_and_can_be_read_back() {
 }
 
 #[test]
+fn segments_of_entries_that_are_not_needed_are_passed_over_but_must_be_there() {
+    let folder = Folder::new();
+    let (mut wal, ..) = folder.open().unwrap();
+    append(&mut wal, &[3000; 8]);
+    drop(wal);
+    let open_after = |after| {
+        let mut entries = Vec::new();
+        let options = Options::new(CLUSTER, 99).segment_bytes(4096);
+        let opened = Wal::open_after(folder.disk(), options, after, |entry| entries.push(entry));
+        opened.map(|(wal, recovered)| (wal, recovered, show(&entries)))
+    };
+    folder.damage(&folder.segments()[0], 100);
+    assert!(open_after(0).is_err(), "the damage is in the first segment");
+    let (mut wal, recovered, shown) = open_after(5).unwrap();
+    assert_eq!((recovered.first, recovered.next), (1, 9));
+    assert_eq!(shown, "6:3000 7:3000 8:3000");
+    let refused = wal.read(2..3, 9).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::Unsupported);
+    append(&mut wal, &[1]);
+    assert_eq!(show(&wal.read(8..10, 9999).unwrap()), "8:3000 9:1");
+    assert_eq!((wal.purge_to(4).unwrap(), wal.next_index()), (5, 10));
+    drop(wal);
+    std::fs::remove_file(folder.folder.path().join(&folder.segments()[1])).unwrap();
+    assert!(open_after(7).is_err(), "a missing one is noticed");
+}
+
+#[test]
 fn a_torn_end_is_cut_off_and_stays_cut_off() {
     let folder = Folder::new();
     let (mut wal, ..) = folder.open().unwrap();

@@ -7,6 +7,7 @@
 //! does: the map's share of the memory of a key is then some 70 bytes. Of the keys of a node, a
 //! search looks at two bytes each that lie together, and then at one key.
 
+mod bulk;
 mod heads;
 mod iter;
 mod node;
@@ -14,6 +15,7 @@ mod sorted;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bulk::Bulk;
 pub(crate) use iter::Iter;
 
 use std::sync::Arc;

@@ -109,6 +109,27 @@ proptest! {
 }
 
 #[test]
+fn a_tree_that_was_built_at_once_is_a_tree_like_others() {
+    for count in [0, 1, 5, 6, 7, 35, 36, 37, 43, 500] {
+        let mut bulk = Bulk::default();
+        (0..count).for_each(|key| bulk.push(name(key), usize::from(key)));
+        let mut tree = bulk.finish();
+        let mut model: BTreeMap<Key, usize> =
+            (0..count).map(|key| (name(key), usize::from(key))).collect();
+        equal(&tree, &model);
+        for key in (0..count + 40).step_by(3) {
+            put(&mut tree, key, 0);
+            model.insert(name(key), 0);
+        }
+        equal(&tree, &model);
+        for key in (0..count).rev().step_by(2) {
+            assert_eq!(tree.remove(name(key).as_bytes()), model.remove_entry(&name(key)));
+        }
+        equal(&tree, &model);
+    }
+}
+
+#[test]
 fn keys_in_order_fill_the_nodes_up() {
     let mut tree = Tree::default();
     (0..999).for_each(|key| put(&mut tree, key, 0));

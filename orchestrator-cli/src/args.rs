@@ -23,7 +23,7 @@ pub use face::FaceTls;
 pub use member::{AddMember, Member, Members, MoveMember, OneMember};
 pub use scheduler::{Scheduler, SchedulerCommand};
 pub use store::{Compact, Migrate, One, Restore, Serve, Snapshot, Store};
-pub use trace::BenchTrace;
+pub use trace::{BenchTrace, TieRule};
 
 /// Kubernetes in one process: an API server, controllers, a scheduler and nodes.
 #[derive(Debug, Parser)]

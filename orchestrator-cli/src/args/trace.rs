@@ -1,9 +1,16 @@
 //! `orchestrator bench trace`.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+
+/// Who wins among machines with equal scores.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum TieRule {
+    Seat,
+    Random,
+}
 
 #[derive(Args, Debug)]
 pub struct BenchTrace {
@@ -12,11 +19,14 @@ pub struct BenchTrace {
     #[arg(long, value_name = "PATH")]
     pub trace: Option<PathBuf>,
 
-    /// Which policies: a list of names, or `all`.
+    /// Who places tasks: names of policies, `all` of them, `solver` (many tasks at once, by
+    /// integer programming), and `scheduler:FILE` for the profiles of a
+    /// KubeSchedulerConfiguration.
     #[arg(long, value_delimiter = ',', default_value = "all", value_name = "P,Q")]
     pub policy: Vec<String>,
 
-    /// Which lists of an openb folder: names, or `all`.
+    /// Which lists of an openb folder: names, `published` for the seventeen of the published
+    /// comparison, or `all`.
     #[arg(long, value_delimiter = ',', default_value = "default", value_name = "W,X")]
     pub workload: Vec<String>,
 
@@ -31,6 +41,19 @@ pub struct BenchTrace {
     /// Replay arrivals and departures instead of letting tasks come until the fleet is full.
     #[arg(long)]
     pub timeline: bool,
+
+    /// Who wins among machines with equal scores: the one with the lowest seat, which the seed
+    /// deals, or any, by chance. Part of the experiment: results may differ by a factor of two.
+    #[arg(long, value_enum, default_value_t = TieRule::Seat)]
+    pub ties: TieRule,
+
+    /// How many steps of score are told apart within 1; as many as each policy wants unless said.
+    #[arg(long, value_name = "STEPS")]
+    pub resolution: Option<NonZeroU32>,
+
+    /// Tell the gap to what could be in use at most, by linear programming.
+    #[arg(long, conflicts_with = "timeline")]
+    pub bound: bool,
 
     /// On how many threads; as many as there are cores unless said. The results are the same.
     #[arg(long)]

@@ -9,7 +9,7 @@
 const OUT: i32 = i32::MIN;
 
 /// The tournament of one shape.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Tournament {
     /// By seat: the machine with the lowest seat wins among equals.
     scores: Vec<i32>,
@@ -35,29 +35,42 @@ impl Tournament {
     }
 
     /// Sets the score of a seat; `None` where it does not fit.
-    pub(super) fn set(&mut self, seat: u32, score: Option<i64>) {
-        let score = score.map_or(OUT, |score| i32::try_from(score).expect("scores are small"));
-        if std::mem::replace(&mut self.scores[seat as usize], score) == score {
+    pub(super) fn set(&mut self, seat: u32, score: Option<i32>) {
+        let score = score.unwrap_or(OUT);
+        let before = std::mem::replace(&mut self.scores[seat as usize], score);
+        if before == score {
             return;
         }
         let mut place = (self.scores.len() + seat as usize) / 2;
         while place > 0 {
             let (left, right) = (self.winners[2 * place], self.winners[2 * place + 1]);
             let right_wins = self.scores[right as usize] > self.scores[left as usize];
-            self.winners[place] = if right_wins { right } else { left };
+            let winner = if right_wins { right } else { left };
+            // The seat lost here before and loses again: nobody above has heard of it.
+            if winner == self.winners[place] && winner != seat {
+                return;
+            }
+            self.winners[place] = winner;
             place /= 2;
         }
     }
 
-    /// The seat of the best machine; `None` where none fits.
-    pub(super) fn winner(&self) -> Option<u32> {
-        let seat = self.winners[1.min(self.winners.len() - 1)];
-        (self.scores[seat as usize] != OUT).then_some(seat)
+    /// Whether the machine in a seat fits.
+    pub(super) fn fits(&self, seat: u32) -> bool {
+        self.scores[seat as usize] != OUT
     }
 
-    /// The seats that fit, in order.
-    pub(super) fn fitting(&self) -> impl Iterator<Item = u32> {
-        let seats = self.scores.iter().enumerate().filter(|(_, score)| **score != OUT);
+    /// The seat of the best machine, the lowest among equals; `None` where none fits.
+    pub(super) fn winner(&self) -> Option<u32> {
+        let seat = self.winners[1.min(self.winners.len() - 1)];
+        self.fits(seat).then_some(seat)
+    }
+
+    /// The seats of the best machines, in order.
+    pub(super) fn winners(&self) -> impl Iterator<Item = u32> {
+        let best = self.winner().map_or(OUT, |seat| self.scores[seat as usize]);
+        let seats = self.scores.iter().enumerate();
+        let seats = seats.filter(move |(_, score)| **score != OUT && **score == best);
         seats.map(|(seat, _)| seat as u32)
     }
 }

@@ -56,12 +56,13 @@ impl Room {
 
     /// Thousandths of GPUs that are free.
     pub fn gpu_free(&self) -> i64 {
-        self.cards().iter().map(|free| i64::from(*free)).sum()
+        // Those that are not there have nothing free; a fixed number is summed at once.
+        i64::from(self.cards.iter().sum::<u16>())
     }
 
     /// How many GPUs nobody uses.
     pub fn whole_cards(&self) -> usize {
-        self.cards().iter().filter(|free| **free == WHOLE_GPU).count()
+        self.cards.iter().filter(|free| **free == WHOLE_GPU).count()
     }
 
     /// Whether a task of `shape` has room.
@@ -69,15 +70,29 @@ impl Room {
         if shape.cpu_milli > self.cpu_milli || shape.memory_mib > self.memory_mib {
             return false;
         }
-        if shape.network > self.network || shape.disk_gib > self.disk_gib || self.is_full_of(shape)
-        {
-            return false;
+        self.fits_beside_gpus(shape) && (shape.gpus == 0 || self.has_cards(shape))
+    }
+
+    /// Whether there are the GPUs that a task of `shape` asks for.
+    fn has_cards(&self, shape: &Shape) -> bool {
+        match shape.gpus {
+            1 => self.cards.iter().any(|free| *free >= shape.gpu_milli),
+            // Those that are not there have nothing free.
+            gpus => {
+                let enough = self.cards.iter().filter(|free| **free >= shape.gpu_milli).count();
+                enough >= usize::from(gpus)
+            }
         }
-        if shape.gpus == 0 {
-            return true;
-        }
-        let enough = self.cards().iter().filter(|free| **free >= shape.gpu_milli).count();
-        (shape.models >> self.model) & 1 == 1 && enough >= usize::from(shape.gpus)
+    }
+
+    /// Whether a task of `shape` has room as far as its network, disk, application and the model
+    /// of its GPUs go.
+    pub(super) fn fits_beside_gpus(&self, shape: &Shape) -> bool {
+        let is_right_model = shape.gpus == 0 || (shape.models >> self.model) & 1 == 1;
+        is_right_model
+            && shape.network <= self.network
+            && shape.disk_gib <= self.disk_gib
+            && !self.is_full_of(shape)
     }
 
     /// Whether the machine takes no more tasks of the application.
@@ -104,13 +119,18 @@ impl Room {
         self.memory_mib -= sign * shape.memory_mib;
         self.network -= sign * shape.network;
         self.disk_gib -= sign * shape.disk_gib;
-        if shape.max_per_machine > 0 {
-            self.count(shape.group, sign);
-        }
+        self.count_user(shape, sign);
         for (index, free) in self.cards.iter_mut().enumerate().filter(|(i, _)| cards >> i & 1 == 1)
         {
             debug_assert!(index < usize::from(self.gpus), "only GPUs that are there are used");
             *free = (i64::from(*free) - sign * i64::from(shape.gpu_milli)) as u16;
+        }
+    }
+
+    /// Counts a task that came, or left with a negative sign, among those here.
+    pub(super) fn count_user(&mut self, shape: &Shape, sign: i64) {
+        if shape.max_per_machine > 0 {
+            self.count(shape.group, sign);
         }
         if let Some(users) = Self::user_group(shape) {
             self.users[users] = (i64::from(self.users[users]) + sign) as u16;

@@ -1,78 +1,116 @@
 //! The published experiment: more and more tasks, none of which leaves.
 
-use super::policy::Policy;
+use super::measure::{Capacity, Load};
 use super::replay::Replay;
 use super::workload::{Shape, Workload};
 
-/// What is left unused when so much was asked for.
+/// The state when so much was asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Unallocated {
+pub struct Point {
     /// The GPU asked for so far, as a percentage of what there is.
     pub demand_percent: u32,
-    /// The GPU that nobody uses, as a percentage.
-    pub gpu_percent: f64,
+    /// How many tasks came.
+    pub arrived: usize,
+    /// How many of them have a place.
+    pub placed: usize,
+    /// What is in use.
+    pub load: Load,
+    /// The GPU that is free and that typical tasks cannot use, as a share of what there is: the
+    /// average over the typical tasks.
+    pub fragmentation: f64,
+    /// The share of the GPU that could be in use at most, where a bound was asked for.
+    pub bound: Option<f64>,
 }
 
-/// Lets tasks come until the GPU that they ask for passes the last of `demands`, which are
-/// percentages of what there is, and tells what is unused at each.
-///
-/// The tasks come in an order drawn by `seed`; where they are not enough, uniformly drawn copies
-/// follow.
-pub fn inflate(
-    workload: &Workload,
-    policy: &dyn Policy,
-    seed: u64,
-    demands: &[u32],
-) -> Vec<Unallocated> {
-    let capacity = workload.gpu_capacity();
-    let mut results = Vec::with_capacity(demands.len());
-    let mut wanted = demands.iter().copied();
-    let Some(mut demand) = wanted.next() else { return results };
-    let mut replay = Replay::new(workload, policy, seed);
-    let mut arrived = 0;
-    for shape in arrivals(workload, seed, demands.iter().copied().max().unwrap_or_default()) {
-        let after = arrived + shape.gpu_total();
-        while after * 100 > capacity * i64::from(demand) {
-            results.push(unallocated(&replay, capacity, demand));
-            match wanted.next() {
-                Some(next) => demand = next,
-                None => return results,
+impl Point {
+    /// The GPU that nobody uses, in percent.
+    pub fn unallocated(&self) -> f64 {
+        100.0 * (1.0 - self.load.gpu)
+    }
+
+    /// By how much less GPU is in use than could be at most, in percent of the latter.
+    pub fn gap(&self) -> Option<f64> {
+        self.bound.map(|most| if most > 0.0 { 100.0 * (1.0 - self.load.gpu / most) } else { 0.0 })
+    }
+}
+
+/// The tasks of a run in their order, and how many have come at each demand.
+#[derive(Clone, Debug)]
+pub(super) struct Arrivals {
+    shapes: Vec<Shape>,
+    /// A demand, in percent of the GPU that there is, and how many tasks have come by then.
+    demands: Vec<(u32, usize)>,
+}
+
+impl Arrivals {
+    /// Tasks that ask for GPU up to the last of `demands`, which are in order.
+    ///
+    /// The tasks come in an order drawn by `seed`; where they are not enough, uniformly drawn
+    /// copies follow.
+    pub(super) fn new(workload: &Workload, seed: u64, demands: &[u32]) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed ^ 0x9e37_79b9_7f4a_7c15);
+        let mut tasks: Vec<_> = workload.tasks.iter().collect();
+        tasks.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut shapes: Vec<Shape> = tasks.into_iter().map(|task| task.shape).collect();
+        random.shuffle(&mut shapes);
+        let capacity = workload.gpu_capacity();
+        let limit = capacity * i64::from(demands.last().copied().unwrap_or_default()) / 100;
+        let mut asked: i64 = shapes.iter().map(Shape::gpu_total).sum();
+        let own = shapes.len();
+        // Tasks without GPUs would never make the demand.
+        while asked > 0 {
+            let copy = shapes[random.usize(..own)];
+            asked += copy.gpu_total();
+            if asked > limit {
+                break;
+            }
+            shapes.push(copy);
+        }
+        let mut arrivals = Self { demands: Vec::with_capacity(demands.len()), shapes };
+        let mut wanted = demands.iter().copied().peekable();
+        let mut asked = 0;
+        for (index, shape) in arrivals.shapes.iter().enumerate() {
+            asked += shape.gpu_total();
+            while let Some(demand) =
+                wanted.next_if(|demand| asked * 100 > capacity * i64::from(*demand))
+            {
+                arrivals.demands.push((demand, index));
             }
         }
-        arrived = after;
-        replay.place(&shape);
+        let all = arrivals.shapes.len();
+        arrivals.demands.extend(wanted.map(|demand| (demand, all)));
+        arrivals
     }
-    results.push(unallocated(&replay, capacity, demand));
-    results.extend(wanted.map(|demand| unallocated(&replay, capacity, demand)));
-    results
+
+    /// The tasks that have come at each demand.
+    pub(super) fn at_demands(&self) -> impl Iterator<Item = (u32, &[Shape])> {
+        self.demands.iter().map(|(demand, count)| (*demand, &self.shapes[..*count]))
+    }
 }
 
-fn unallocated(replay: &Replay<'_>, capacity: i64, demand: u32) -> Unallocated {
-    let used = replay.allocated_gpu() as f64 / capacity as f64;
-    Unallocated { demand_percent: demand, gpu_percent: 100.0 * (1.0 - used) }
-}
-
-/// The tasks in their order, with copies up to `demand` percent of the GPU that there is.
-fn arrivals(workload: &Workload, seed: u64, demand: u32) -> Vec<Shape> {
-    let mut random = fastrand::Rng::with_seed(seed ^ 0x9e37_79b9_7f4a_7c15);
-    let mut tasks: Vec<_> = workload.tasks.iter().collect();
-    tasks.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut shapes: Vec<Shape> = tasks.into_iter().map(|task| task.shape).collect();
-    random.shuffle(&mut shapes);
-    let limit = workload.gpu_capacity() * i64::from(demand) / 100;
-    let mut asked: i64 = shapes.iter().map(Shape::gpu_total).sum();
-    let own = shapes.len();
-    // Tasks without GPUs would never make the demand.
-    if asked == 0 {
-        return shapes;
-    }
-    loop {
-        let copy = shapes[random.usize(..own)];
-        asked += copy.gpu_total();
-        if asked > limit {
-            return shapes;
+/// Lets the tasks come, `at_once` at a time, and tells the state at each demand.
+pub(super) fn inflate(
+    mut replay: Replay<'_>,
+    arrivals: &Arrivals,
+    at_once: usize,
+    capacity: &Capacity,
+    fragmentation: impl Fn(&Replay<'_>) -> f64,
+) -> Vec<Point> {
+    let mut done = 0;
+    let point = |(demand_percent, tasks): (u32, &[Shape])| {
+        for tasks in tasks[done..].chunks(at_once.max(1)) {
+            replay.place_all(tasks);
         }
-        shapes.push(copy);
-    }
+        done = tasks.len();
+        Point {
+            demand_percent,
+            arrived: done,
+            placed: replay.fleet().used().tasks,
+            load: capacity.load(replay.fleet()),
+            fragmentation: fragmentation(&replay),
+            bound: None,
+        }
+    };
+    arrivals.at_demands().map(point).collect()
 }

@@ -1,7 +1,8 @@
 //! What is measured: how full machines are, how evenly, and how long tasks wait.
 
 use super::fleet::Room;
-use super::workload::{Machine, WHOLE_GPU};
+use super::replay::Fleet;
+use super::workload::{Machine, WHOLE_GPU, Workload};
 
 /// What is in use, as shares of what there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -16,57 +17,80 @@ pub struct Load {
     /// How evenly the GPU in use is spread over machines, by Jain's index: 1 for evenly, and the
     /// share of machines in use where each is full or empty.
     pub jain: f64,
+}
+
+/// What machines have in all, in thousandths and mebibytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Capacity {
+    cpu_milli: i64,
+    memory_mib: i64,
+    gpu_milli: i64,
+}
+
+impl Capacity {
+    pub(super) fn of(workload: &Workload) -> Self {
+        let all = |of: fn(&Machine) -> i64| workload.machines.iter().map(of).sum::<i64>();
+        Self {
+            cpu_milli: all(|machine| machine.cpu_milli),
+            memory_mib: all(|machine| machine.memory_mib),
+            gpu_milli: workload.gpu_capacity(),
+        }
+    }
+
+    /// What is in use of it now.
+    pub(super) fn load(&self, fleet: &Fleet) -> Load {
+        let used = fleet.used();
+        let share = |used: i64, all: i64| if all > 0 { used as f64 / all as f64 } else { 0.0 };
+        let jain = jain(fleet.rooms().iter().filter(|room| room.gpus > 0).map(gpu_in_use));
+        Load {
+            cpu: share(used.cpu_milli, self.cpu_milli),
+            memory: share(used.memory_mib, self.memory_mib),
+            gpu: share(used.gpu_milli, self.gpu_milli),
+            jain,
+        }
+    }
+}
+
+/// The share of a machine's GPUs that is in use.
+fn gpu_in_use(room: &Room) -> f64 {
+    1.0 - room.gpu_free() as f64 / (f64::from(room.gpus) * f64::from(WHOLE_GPU))
+}
+
+/// The average of loads over time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Average {
+    sum: Load,
     seconds: f64,
 }
 
-impl Load {
-    /// Adds the state of some seconds.
-    pub(super) fn add(&mut self, rooms: &[Room], machines: &[Machine], seconds: u64) {
-        if seconds == 0 {
-            return;
-        }
-        let now = Self::of(rooms, machines);
+impl Average {
+    /// Adds a load that lasted for some seconds.
+    pub(super) fn add(&mut self, load: Load, seconds: u64) {
         let seconds = seconds as f64;
-        self.cpu += now.cpu * seconds;
-        self.memory += now.memory * seconds;
-        self.gpu += now.gpu * seconds;
-        self.jain += now.jain * seconds;
+        self.sum.cpu += load.cpu * seconds;
+        self.sum.memory += load.memory * seconds;
+        self.sum.gpu += load.gpu * seconds;
+        self.sum.jain += load.jain * seconds;
         self.seconds += seconds;
     }
 
-    /// The averages of what was added.
-    pub(super) fn averaged(self) -> Self {
+    /// The average.
+    pub(super) fn load(self) -> Load {
         let by = if self.seconds > 0.0 { self.seconds } else { 1.0 };
-        let Self { cpu, memory, gpu, jain, seconds } = self;
-        Self { cpu: cpu / by, memory: memory / by, gpu: gpu / by, jain: jain / by, seconds }
-    }
-
-    /// The state of some machines.
-    pub(super) fn of(rooms: &[Room], machines: &[Machine]) -> Self {
-        let all = |of: fn(&Machine) -> i64| machines.iter().map(of).sum::<i64>() as f64;
-        let free = |of: fn(&Room) -> i64| rooms.iter().map(of).sum::<i64>() as f64;
-        let used = |all: f64, free: f64| if all > 0.0 { 1.0 - free / all } else { 0.0 };
-        let whole = i64::from(WHOLE_GPU);
-        let shares: Vec<f64> = rooms
-            .iter()
-            .filter(|room| room.gpus > 0)
-            .map(|room| 1.0 - room.gpu_free() as f64 / (i64::from(room.gpus) * whole) as f64)
-            .collect();
-        Self {
-            cpu: used(all(|m| m.cpu_milli), free(|room| room.cpu_milli)),
-            memory: used(all(|m| m.memory_mib), free(|room| room.memory_mib)),
-            gpu: used(all(|m| i64::from(m.gpus) * 1000), free(Room::gpu_free)),
-            jain: jain(&shares),
-            seconds: 0.0,
-        }
+        let Load { cpu, memory, gpu, jain } = self.sum;
+        Load { cpu: cpu / by, memory: memory / by, gpu: gpu / by, jain: jain / by }
     }
 }
 
 /// Jain's index: the square of the sum over the sum of the squares, per value; 1 for no load.
-fn jain(values: &[f64]) -> f64 {
-    let sum: f64 = values.iter().sum();
-    let squares: f64 = values.iter().map(|value| value * value).sum();
-    if squares > 0.0 { sum * sum / (values.len() as f64 * squares) } else { 1.0 }
+fn jain(values: impl Iterator<Item = f64>) -> f64 {
+    let (mut sum, mut squares, mut count) = (0.0, 0.0, 0.0);
+    for value in values {
+        sum += value;
+        squares += value * value;
+        count += 1.0;
+    }
+    if squares > 0.0 { sum * sum / (count * squares) } else { 1.0 }
 }
 
 /// How long tasks waited, in seconds.
@@ -109,9 +133,9 @@ mod tests {
 
     #[test]
     fn jains_index_is_the_share_of_machines_in_use() {
-        assert_eq!(jain(&[0.5, 0.5]), 1.0);
-        assert_eq!(jain(&[1.0, 0.0, 0.0, 0.0]), 0.25);
-        assert_eq!(jain(&[]), 1.0);
+        assert_eq!(jain([0.5, 0.5].into_iter()), 1.0);
+        assert_eq!(jain([1.0, 0.0, 0.0, 0.0].into_iter()), 0.25);
+        assert_eq!(jain([].into_iter()), 1.0);
     }
 
     #[test]

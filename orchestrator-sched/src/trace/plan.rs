@@ -1,93 +1,191 @@
 //! Many runs at once.
 
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::inflate::{Unallocated, inflate};
-use super::policy::{Make, Policy};
-use super::workload::Workload;
+use super::contender::{Algorithm, Contender};
+use super::inflate::{Arrivals, Point, inflate};
+use super::measure::Capacity;
+use super::policy::FragmentationGradient;
+use super::replay::{Replay, Rules, Ties};
+use super::timeline::{Timeline, timeline};
+use super::workload::{Shape, Workload};
 
-/// Which runs are made: each workload under each policy with each seed.
+/// Which runs are made: each workload under each contender with each seed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Plan<'a> {
     /// The workloads.
     pub workloads: &'a [Workload],
-    /// The policies, by name.
-    pub policies: Vec<(&'static str, Make)>,
+    /// Who takes part.
+    pub contenders: Vec<Contender>,
     /// The seeds.
     pub seeds: Vec<u64>,
-    /// At which demands the unused GPU is told, in percent of what there is, in order.
+    /// At which demands the state is told, in percent of the GPU that there is, in order.
     pub demands: Vec<u32>,
+    /// What changes results without being a policy's own.
+    pub rules: Rules,
+    /// The share of the GPU that could be in use at most, once such tasks have come.
+    pub bound: Option<fn(&Workload, &[Shape]) -> f64>,
 }
 
 /// What one run gave.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Outcome {
+pub struct Outcome<T = Vec<Point>> {
     /// The name of the workload.
     pub workload: String,
-    /// The name of the policy.
-    pub policy: &'static str,
+    /// The name of the contender.
+    pub policy: Arc<str>,
     /// The seed.
     pub seed: u64,
-    /// The unused GPU at each demand.
-    pub unallocated: Vec<Unallocated>,
+    /// Who won among equal scores.
+    pub ties: Ties,
+    /// How many steps of score were told apart within 1.
+    pub resolution: u32,
+    /// The state at each demand, or how the trace went.
+    pub result: T,
+}
+
+/// What the runs of one workload share.
+struct Shared<'a> {
+    workload: &'a Workload,
+    capacity: Capacity,
+    gradient: FragmentationGradient,
+    algorithms: Vec<Algorithm>,
 }
 
 impl<'a> Plan<'a> {
-    /// All policies on `workloads`, with the ten seeds and the two demands of the published figures.
+    /// All shipped policies on `workloads`, with the ten seeds and the two demands of the
+    /// published figures.
     pub fn new(workloads: &'a [Workload]) -> Self {
-        let policies = super::policy::POLICIES.to_vec();
-        Self { workloads, policies, seeds: (42..=51).collect(), demands: vec![100, 130] }
+        Self {
+            workloads,
+            contenders: Contender::shipped(),
+            seeds: (42..=51).collect(),
+            demands: vec![100, 130],
+            rules: Rules::default(),
+            bound: None,
+        }
     }
 
     /// How many runs there are.
     pub fn runs(&self) -> usize {
-        self.workloads.len() * self.policies.len() * self.seeds.len()
+        self.workloads.len() * self.contenders.len() * self.seeds.len()
     }
 
-    /// Makes all runs on so many threads; `done` is told of each as it ends. The outcomes are in
-    /// the order of workloads, policies and seeds, whatever the threads did.
+    /// Lets more and more tasks come that never leave, on so many threads; `done` is told of each
+    /// run as it ends. The outcomes are in the order of workloads, contenders and seeds, whatever
+    /// the threads did.
     pub fn run(&self, threads: usize, done: &(dyn Fn() + Sync)) -> Vec<Outcome> {
-        let made = self.made_policies();
-        let (next, outcomes) = (AtomicUsize::new(0), Mutex::new(vec![None; self.runs()]));
-        let work = || {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= self.runs() {
-                    break;
-                }
-                let outcome = self.one(index, &made);
-                outcomes.lock().expect("no run panics")[index] = Some(outcome);
-                done();
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..threads.max(1) {
-                scope.spawn(work);
-            }
-            work();
+        let draws = self.workloads.len() * self.seeds.len();
+        // What came, and what could be had of it, is the same for all contenders.
+        let drawn = in_parallel(threads, draws, &|index| {
+            let (workload, seed) =
+                (&self.workloads[index / self.seeds.len()], self.seeds[index % self.seeds.len()]);
+            let arrivals = Arrivals::new(workload, seed, &self.demands);
+            let bounds: Option<Vec<f64>> = self.bound.map(|bound| {
+                arrivals.at_demands().map(|(_, tasks)| bound(workload, tasks)).collect()
+            });
+            (arrivals, bounds)
         });
-        let outcomes = outcomes.into_inner().expect("no run panics");
-        outcomes.into_iter().map(|outcome| outcome.expect("all runs were made")).collect()
+        self.each(threads, done, &|shared, algorithm, rules, workload, seed| {
+            let (arrivals, bounds) = &drawn[workload * self.seeds.len() + seed];
+            let replay = Replay::new(shared.workload, self.seeds[seed], |fleet| {
+                algorithm.chooser(fleet, rules)
+            });
+            let fragmentation = |replay: &Replay<'_>| shared.fragmentation(replay);
+            let at_once = algorithm.at_once();
+            let mut points = inflate(replay, arrivals, at_once, &shared.capacity, fragmentation);
+            for (point, bound) in points.iter_mut().zip(bounds.iter().flatten()) {
+                point.bound = Some(*bound);
+            }
+            points
+        })
     }
 
-    /// Each policy for each workload, in the order of the runs.
-    fn made_policies(&self) -> Vec<Box<dyn Policy>> {
-        let of = |workload| self.policies.iter().map(move |(_, make)| make(workload));
-        self.workloads.iter().flat_map(of).collect()
+    /// Replays the traces with their arrivals and departures, as [`run`](Self::run) does
+    /// otherwise.
+    pub fn timelines(&self, threads: usize, done: &(dyn Fn() + Sync)) -> Vec<Outcome<Timeline>> {
+        self.each(threads, done, &|shared, algorithm, rules, _, seed| {
+            let replay = Replay::new(shared.workload, self.seeds[seed], |fleet| {
+                algorithm.chooser(fleet, rules)
+            });
+            let fragmentation = |replay: &Replay<'_>| shared.fragmentation(replay);
+            let at_once = algorithm.at_once();
+            timeline(shared.workload, replay, at_once, &shared.capacity, fragmentation)
+        })
     }
 
-    fn one(&self, index: usize, made: &[Box<dyn Policy>]) -> Outcome {
-        let (pair, seed) = (index / self.seeds.len(), self.seeds[index % self.seeds.len()]);
-        let workload = &self.workloads[pair / self.policies.len()];
-        let policy = &*made[pair];
-        Outcome {
-            workload: workload.name.clone(),
-            policy: policy.name(),
-            seed,
-            unallocated: inflate(workload, policy, seed, &self.demands),
+    fn each<T: Send>(
+        &self,
+        threads: usize,
+        done: &(dyn Fn() + Sync),
+        run: &(dyn Fn(&Shared<'_>, &Algorithm, Rules, usize, usize) -> T + Sync),
+    ) -> Vec<Outcome<T>> {
+        let shared = in_parallel(threads, self.workloads.len(), &|index| {
+            let workload = &self.workloads[index];
+            Shared {
+                workload,
+                capacity: Capacity::of(workload),
+                gradient: FragmentationGradient::new(workload),
+                algorithms: self.contenders.iter().map(|c| c.algorithm(workload)).collect(),
+            }
+        });
+        in_parallel(threads, self.runs(), &|index| {
+            let (pair, seed) = (index / self.seeds.len(), index % self.seeds.len());
+            let (workload, contender) =
+                (pair / self.contenders.len(), pair % self.contenders.len());
+            let shared = &shared[workload];
+            let algorithm = &shared.algorithms[contender];
+            let outcome = Outcome {
+                workload: shared.workload.name.clone(),
+                policy: self.contenders[contender].shared_name(),
+                seed: self.seeds[seed],
+                ties: self.rules.ties,
+                resolution: self.rules.resolution.unwrap_or_else(|| algorithm.resolution()),
+                result: run(shared, algorithm, self.rules, workload, seed),
+            };
+            done();
+            outcome
+        })
+    }
+}
+
+impl Shared<'_> {
+    /// The GPU that typical tasks cannot use, as a share of what there is.
+    fn fragmentation(&self, replay: &Replay<'_>) -> f64 {
+        let rooms = replay.fleet().rooms();
+        let useless: f64 = rooms.iter().map(|room| self.gradient.fragmentation(room)).sum();
+        useless / self.workload.gpu_capacity().max(1) as f64
+    }
+}
+
+/// Does `count` pieces of work on so many threads; the results are in order.
+fn in_parallel<T: Send>(
+    threads: usize,
+    count: usize,
+    work: &(dyn Fn(usize) -> T + Sync),
+) -> Vec<T> {
+    let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(count)));
+    let work = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= count {
+                break;
+            }
+            let result = work(index);
+            results.lock().expect("no work panics").push((index, result));
         }
-    }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.clamp(1, count.max(1)) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut results = results.into_inner().expect("no work panics");
+    results.sort_unstable_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
 }

@@ -1,93 +1,146 @@
-//! One run: tasks come, a policy places them, and what is in use is measured.
+//! One run: tasks come, somebody places them, and what is in use is counted.
 
-use std::collections::BTreeMap;
-
-use super::arena::Tournament;
+use super::choose::{Change, Chooser};
 use super::fleet::{Cards, Room};
-use super::policy::Policy;
 use super::workload::{Shape, Workload};
 
-/// Machines with the tasks on them, under one policy.
-pub(super) struct Replay<'a> {
-    policy: &'a dyn Policy,
-    random: fastrand::Rng,
-    /// By seat.
+/// What changes results without being a policy's own; part of what a run records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Who wins among machines with equal scores.
+    pub ties: Ties,
+    /// How many steps of score are told apart within 1; as many as the policy wants unless said.
+    pub resolution: Option<u32>,
+}
+
+/// Who wins among machines with equal scores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ties {
+    /// The machine with the lowest seat; the seats are dealt once per run, by the seed.
+    #[default]
+    Seat,
+    /// Any of them, by chance.
+    Random,
+}
+
+impl Ties {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Seat => "seat",
+            Self::Random => "random",
+        }
+    }
+}
+
+/// Machines in their seats, with the tasks on them.
+#[derive(Clone, Debug)]
+pub(super) struct Fleet {
     rooms: Vec<Room>,
-    shapes: BTreeMap<Shape, Tournament>,
-    /// The seats of machines that changed, in order.
-    changed: Vec<u32>,
-    allocated_gpu: i64,
+    used: Used,
+}
+
+/// What tasks use, in thousandths and mebibytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Used {
+    pub cpu_milli: i64,
+    pub memory_mib: i64,
+    pub gpu_milli: i64,
+    pub tasks: usize,
 }
 
 /// Where a task is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    seat: u32,
-    cards: Cards,
+    pub seat: u32,
+    pub cards: Cards,
+}
+
+impl Fleet {
+    /// The machines, by seat.
+    pub(super) fn rooms(&self) -> &[Room] {
+        &self.rooms
+    }
+
+    /// What tasks use of them.
+    pub(super) fn used(&self) -> Used {
+        self.used
+    }
+
+    fn change(&mut self, change: Change, task: &Shape, place: Place) {
+        let room = &mut self.rooms[place.seat as usize];
+        let sign = match change {
+            Change::Came => {
+                assert!(room.fits(task), "a task is put where it fits");
+                room.add(task, place.cards);
+                self.used.tasks += 1;
+                1
+            }
+            Change::Left => {
+                room.remove(task, place.cards);
+                self.used.tasks -= 1;
+                -1
+            }
+        };
+        self.used.cpu_milli += sign * task.cpu_milli;
+        self.used.memory_mib += sign * task.memory_mib;
+        self.used.gpu_milli += sign * task.gpu_total();
+    }
+}
+
+/// Machines under one chooser.
+pub(super) struct Replay<'a> {
+    fleet: Fleet,
+    chooser: Box<dyn Chooser + 'a>,
+    random: fastrand::Rng,
 }
 
 impl<'a> Replay<'a> {
     /// Empty machines, seated in an order that `seed` decides.
-    pub(super) fn new(workload: &Workload, policy: &'a dyn Policy, seed: u64) -> Self {
+    pub(super) fn new(
+        workload: &Workload,
+        seed: u64,
+        chooser: impl FnOnce(&Fleet) -> Box<dyn Chooser + 'a>,
+    ) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut rooms: Vec<_> = workload.machines.iter().map(Room::new).collect();
         random.shuffle(&mut rooms);
-        let (shapes, changed) = (BTreeMap::new(), Vec::new());
-        Self { policy, random, rooms, shapes, changed, allocated_gpu: 0 }
+        let fleet = Fleet { rooms, used: Used::default() };
+        Self { chooser: chooser(&fleet), fleet, random }
     }
 
-    /// Thousandths of GPUs in use.
-    pub(super) fn allocated_gpu(&self) -> i64 {
-        self.allocated_gpu
+    /// The machines and what is in use.
+    pub(super) fn fleet(&self) -> &Fleet {
+        &self.fleet
     }
 
     /// Places a task; `None` where no machine fits.
-    pub(super) fn place(&mut self, shape: &Shape) -> Option<Place> {
-        let Self { policy, random, rooms, shapes, changed, .. } = self;
-        let score = |room: &Room| room.fits(shape).then(|| policy.score(shape, room));
-        let tournament = match shapes.get_mut(shape) {
-            Some(tournament) => tournament,
-            None => {
-                let mut tournament = Tournament::new(rooms.len());
-                for (seat, room) in rooms.iter().enumerate() {
-                    tournament.set(seat as u32, score(room));
-                }
-                tournament.read = changed.len();
-                shapes.entry(*shape).or_insert(tournament)
-            }
+    pub(super) fn place(&mut self, task: &Shape) -> Option<Place> {
+        let place = self.chooser.choose(task, &self.fleet, &mut self.random)?;
+        self.change(Change::Came, task, place);
+        Some(place)
+    }
+
+    /// Places tasks that came together, in their order; `None` for those that fit nowhere.
+    pub(super) fn place_all(&mut self, tasks: &[Shape]) -> Vec<Option<Place>> {
+        let Some(places) = self.chooser.choose_many(tasks, &self.fleet) else {
+            return tasks.iter().map(|task| self.place(task)).collect();
         };
-        // A machine that changed several times is looked at once, at its newest state.
-        let mut new: Vec<u32> = changed[tournament.read..].to_vec();
-        new.sort_unstable();
-        new.dedup();
-        for seat in new {
-            tournament.set(seat, score(&rooms[seat as usize]));
+        for (task, place) in tasks.iter().zip(&places) {
+            if let Some(place) = *place {
+                self.change(Change::Came, task, place);
+            }
         }
-        tournament.read = changed.len();
-        let seat = match policy.is_blind() {
-            false => tournament.winner()?,
-            true => {
-                let open: Vec<_> = tournament.fitting().collect();
-                *open.get(random.usize(..open.len().max(1)))?
-            }
-        };
-        let room = &mut rooms[seat as usize];
-        let cards = if shape.gpus == 0 { 0 } else { policy.cards(shape, room, random) };
-        room.add(shape, cards);
-        changed.push(seat);
-        self.allocated_gpu += shape.gpu_total();
-        Some(Place { seat, cards })
+        places
     }
 
     /// Takes a task away.
-    pub(super) fn remove(&mut self, shape: &Shape, place: Place) {
-        self.rooms[place.seat as usize].remove(shape, place.cards);
-        self.changed.push(place.seat);
-        self.allocated_gpu -= shape.gpu_total();
+    pub(super) fn remove(&mut self, task: &Shape, place: Place) {
+        self.change(Change::Left, task, place);
     }
 
-    /// The machines.
-    pub(super) fn rooms(&self) -> &[Room] {
-        &self.rooms
+    fn change(&mut self, change: Change, task: &Shape, place: Place) {
+        self.fleet.change(change, task, place);
+        self.chooser.changed(change, task, place, &self.fleet);
     }
 }

@@ -1,25 +1,56 @@
 //! Outcomes as tables: CSV for machines, Markdown for people.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
+use super::inflate::Point;
 use super::plan::Outcome;
+use super::timeline::Timeline;
 
-/// The average over the seeds of one workload, policy and demand.
+/// The averages over the seeds of one workload, contender and demand.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Summary {
     /// The name of the workload.
     pub workload: String,
-    /// The name of the policy.
-    pub policy: &'static str,
+    /// The name of the contender.
+    pub policy: Arc<str>,
     /// The demand, in percent of the GPU that there is.
     pub demand_percent: u32,
-    /// The average of the GPU that nobody uses, in percent.
-    pub mean: f64,
-    /// Its standard deviation over the seeds.
-    pub deviation: f64,
+    /// The GPU that nobody uses, in percent.
+    pub unallocated: Spread,
+    /// The free GPU that typical tasks cannot use, in percent of what there is.
+    pub fragmentation: Spread,
+    /// The CPU in use, in percent.
+    pub cpu: Spread,
+    /// The memory in use, in percent.
+    pub memory: Spread,
+    /// How evenly the GPU in use is spread over machines, by Jain's index.
+    pub jain: Spread,
+    /// How many tasks have no place.
+    pub refused: Spread,
+    /// By how much less GPU is in use than could be, in percent, where a bound was asked for.
+    pub gap: Option<Spread>,
     /// How many seeds.
     pub runs: usize,
+}
+
+/// An average and how far values are from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spread {
+    /// The average.
+    pub mean: f64,
+    /// The standard deviation.
+    pub deviation: f64,
+}
+
+impl Spread {
+    fn of(values: &[f64]) -> Self {
+        let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        let deviation = (squares / values.len().saturating_sub(1).max(1) as f64).sqrt();
+        Self { mean, deviation }
+    }
 }
 
 /// Averages over seeds, in the order of the outcomes.
@@ -27,15 +58,23 @@ pub fn summaries(outcomes: &[Outcome]) -> Vec<Summary> {
     let same = |a: &Outcome, b: &Outcome| a.workload == b.workload && a.policy == b.policy;
     let mut summaries = Vec::new();
     for seeds in outcomes.chunk_by(same) {
-        for (place, at) in seeds[0].unallocated.iter().enumerate() {
-            let values: Vec<f64> = seeds.iter().map(|s| s.unallocated[place].gpu_percent).collect();
-            let runs = values.len();
-            let mean = values.iter().sum::<f64>() / runs as f64;
-            let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-            let deviation = (squares / runs.saturating_sub(1).max(1) as f64).sqrt();
-            let (workload, policy) = (seeds[0].workload.clone(), seeds[0].policy);
-            let demand_percent = at.demand_percent;
-            summaries.push(Summary { workload, policy, demand_percent, mean, deviation, runs });
+        for (place, at) in seeds[0].result.iter().enumerate() {
+            let all = |of: &dyn Fn(&Point) -> f64| {
+                Spread::of(&seeds.iter().map(|seed| of(&seed.result[place])).collect::<Vec<_>>())
+            };
+            summaries.push(Summary {
+                workload: seeds[0].workload.clone(),
+                policy: Arc::clone(&seeds[0].policy),
+                demand_percent: at.demand_percent,
+                unallocated: all(&Point::unallocated),
+                fragmentation: all(&|point| 100.0 * point.fragmentation),
+                cpu: all(&|point| 100.0 * point.load.cpu),
+                memory: all(&|point| 100.0 * point.load.memory),
+                jain: all(&|point| point.load.jain),
+                refused: all(&|point| (point.arrived - point.placed) as f64),
+                gap: at.bound.map(|_| all(&|point| point.gap().unwrap_or_default())),
+                runs: seeds.len(),
+            });
         }
     }
     summaries
@@ -43,25 +82,112 @@ pub fn summaries(outcomes: &[Outcome]) -> Vec<Summary> {
 
 /// One line per run and demand.
 pub fn csv(outcomes: &[Outcome]) -> String {
-    let mut text = String::from("workload,policy,seed,demand_percent,unallocated_gpu_percent\n");
-    for Outcome { workload, policy, seed, unallocated } in outcomes {
-        for at in unallocated {
-            let (demand, gpu) = (at.demand_percent, at.gpu_percent);
-            writeln!(text, "{workload},{policy},{seed},{demand},{gpu:.4}")
-                .expect("a string takes all");
+    let mut text = String::from(
+        "workload,policy,seed,ties,resolution,demand_percent,arrived,placed,\
+         unallocated_gpu_percent,allocated_gpu_percent,fragmentation_percent,cpu_percent,\
+         memory_percent,jain,bound_gpu_percent,gap_percent\n",
+    );
+    for outcome in outcomes {
+        for at in &outcome.result {
+            let percent = |share: f64| 100.0 * share;
+            let optional =
+                |value: Option<f64>| value.map(|v| format!("{v:.4}")).unwrap_or_default();
+            let Outcome { workload, policy, seed, ties, resolution, .. } = outcome;
+            let ties = ties.name();
+            writeln!(
+                text,
+                "{workload},{policy},{seed},{ties},{resolution},{},{},{},{:.4},{:.4},{:.4},{:.4},\
+                 {:.4},{:.4},{},{}",
+                at.demand_percent,
+                at.arrived,
+                at.placed,
+                at.unallocated(),
+                percent(at.load.gpu),
+                percent(at.fragmentation),
+                percent(at.load.cpu),
+                percent(at.load.memory),
+                at.load.jain,
+                optional(at.bound.map(percent)),
+                optional(at.gap()),
+            )
+            .expect("a string takes all");
         }
     }
     text
 }
 
-/// One table: a line per workload and demand, a column per policy, averages over the seeds.
+/// One line per run.
+pub fn timeline_csv(outcomes: &[Outcome<Timeline>]) -> String {
+    let mut text = String::from(
+        "workload,policy,seed,ties,resolution,arrived,unplaced,waited,mean_wait_s,p50_wait_s,\
+         p99_wait_s,max_wait_s,gpu_percent,fragmentation_percent,cpu_percent,memory_percent,jain,\
+         length_s\n",
+    );
+    for Outcome { workload, policy, seed, ties, resolution, result } in outcomes {
+        let (waits, load, ties) = (&result.waits, &result.load, ties.name());
+        writeln!(
+            text,
+            "{workload},{policy},{seed},{ties},{resolution},{},{},{},{:.3},{},{},{},{:.4},{:.4},\
+             {:.4},{:.4},{:.4},{}",
+            result.arrived,
+            result.unplaced,
+            waits.waited,
+            waits.mean_s,
+            waits.p50_s,
+            waits.p99_s,
+            waits.max_s,
+            100.0 * load.gpu,
+            100.0 * result.fragmentation,
+            100.0 * load.cpu,
+            100.0 * load.memory,
+            load.jain,
+            result.length_s,
+        )
+        .expect("a string takes all");
+    }
+    text
+}
+
+/// Tables with a line per workload and demand and a column per contender: the unused GPU, and,
+/// where a bound was asked for, the gap to it; then one line per summary with all else.
 pub fn markdown(summaries: &[Summary]) -> String {
+    let mut text = String::from("Unused GPU, in percent of what there is:\n\n");
+    text.push_str(&table(summaries, |summary| Some(summary.unallocated)));
+    if summaries.iter().any(|summary| summary.gap.is_some()) {
+        text.push_str("\nUnused GPU of what could be in use at most, in percent:\n\n");
+        text.push_str(&table(summaries, |summary| summary.gap));
+    }
+    text.push_str("\nAll averages; fragmentation, CPU and memory in percent of what there is:\n\n");
+    text.push_str(
+        "| workload | demand % | policy | unused | fragmentation | CPU | memory | Jain | refused \
+         |\n|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for summary in summaries {
+        let Summary { workload, demand_percent, policy, .. } = summary;
+        writeln!(
+            text,
+            "| {workload} | {demand_percent} | {policy} | {:.2} | {:.2} | {:.2} | {:.2} | {:.3} | \
+             {:.0} |",
+            summary.unallocated.mean,
+            summary.fragmentation.mean,
+            summary.cpu.mean,
+            summary.memory.mean,
+            summary.jain.mean,
+            summary.refused.mean,
+        )
+        .expect("a string takes all");
+    }
+    text
+}
+
+/// One table: a line per workload and demand, a column per contender.
+pub fn table(summaries: &[Summary], of: impl Fn(&Summary) -> Option<Spread>) -> String {
     let mut policies: Vec<&str> = Vec::new();
     let mut lines: Vec<(&str, u32)> = Vec::new();
     for summary in summaries {
         let line = (summary.workload.as_str(), summary.demand_percent);
-        if !policies.contains(&summary.policy) {
-            policies.push(summary.policy);
+        if !policies.contains(&&*summary.policy) {
+            policies.push(&summary.policy);
         }
         if !lines.contains(&line) {
             lines.push(line);
@@ -72,9 +198,10 @@ pub fn markdown(summaries: &[Summary]) -> String {
     for (workload, demand) in lines {
         let cells = policies.iter().map(|policy| {
             let found = summaries.iter().find(|s| {
-                s.workload == workload && s.demand_percent == demand && s.policy == *policy
+                s.workload == workload && s.demand_percent == demand && *s.policy == **policy
             });
-            found.map_or("-".to_owned(), |s| format!("{:.2} ± {:.2}", s.mean, s.deviation))
+            let cell = found.and_then(&of);
+            cell.map_or("-".to_owned(), |cell| format!("{:.2} ± {:.2}", cell.mean, cell.deviation))
         });
         let cells: Vec<_> = cells.collect();
         writeln!(text, "| {workload} | {demand} | {} |", cells.join(" | "))

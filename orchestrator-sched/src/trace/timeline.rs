@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::measure::{Load, Waits};
-use super::policy::Policy;
+use super::measure::{Average, Capacity, Load, Waits};
 use super::replay::{Place, Replay};
 use super::workload::{Shape, Workload};
 
@@ -19,6 +18,9 @@ pub struct Timeline {
     pub waits: Waits,
     /// What was in use, averaged over time.
     pub load: Load,
+    /// The GPU that was free and that typical tasks could not use, as a share of what there is,
+    /// averaged over time.
+    pub fragmentation: f64,
     /// Seconds from the first arrival to the last event.
     pub length_s: u64,
 }
@@ -34,6 +36,7 @@ enum Event {
 struct Run<'a> {
     workload: &'a Workload,
     replay: Replay<'a>,
+    at_once: usize,
     events: BTreeSet<(u64, Event)>,
     places: BTreeMap<usize, Place>,
     /// Those that wait, the first that came first.
@@ -43,34 +46,38 @@ struct Run<'a> {
 
 /// Replays a trace with its arrivals and departures; tasks without a time of arrival come at 0.
 ///
-/// A task that finds no room waits, and is tried again whenever another departs, the longest
-/// waiting first; those behind it that fit do not wait for it.
-pub fn timeline(workload: &Workload, policy: &dyn Policy, seed: u64) -> Timeline {
+/// A task that finds no room waits, and is tried again whenever others depart, the longest
+/// waiting first; those behind it that fit do not wait for it. Up to `at_once` tasks are placed
+/// together.
+pub(super) fn timeline(
+    workload: &Workload,
+    replay: Replay<'_>,
+    at_once: usize,
+    capacity: &Capacity,
+    fragmentation: impl Fn(&Replay<'_>) -> f64,
+) -> Timeline {
     let arrivals = workload.tasks.iter().enumerate();
     let arrivals = arrivals.map(|(i, task)| (task.arrival_s.unwrap_or(0), Event::Arrives(i)));
-    let mut run = Run {
-        workload,
-        replay: Replay::new(workload, policy, seed),
-        events: arrivals.collect(),
-        places: BTreeMap::new(),
-        waiting: VecDeque::new(),
-        waited: Vec::new(),
-    };
+    let events: BTreeSet<_> = arrivals.collect();
+    let (places, waiting, waited) = (BTreeMap::new(), VecDeque::new(), Vec::new());
+    let at_once = at_once.max(1);
+    let mut run = Run { workload, replay, at_once, events, places, waiting, waited };
     let first = run.events.first().map_or(0, |(at, _)| *at);
-    let (mut now, mut load) = (first, Load::default());
-    while let Some((at, event)) = run.events.pop_first() {
-        load.add(run.replay.rooms(), &workload.machines, at - now);
-        now = at;
-        match event {
-            Event::Departs(task) => run.depart(task, now),
-            Event::Arrives(task) => run.arrive(task, now),
+    let (mut now, mut load, mut useless) = (first, Average::default(), 0.0);
+    while let Some((at, _)) = run.events.first().copied() {
+        if at > now {
+            load.add(capacity.load(run.replay.fleet()), at - now);
+            useless += fragmentation(&run.replay) * (at - now) as f64;
         }
+        now = at;
+        run.step(now);
     }
     Timeline {
         arrived: workload.tasks.len(),
         unplaced: run.waiting.len(),
         waits: Waits::of(run.waited),
-        load: load.averaged(),
+        load: load.load(),
+        fragmentation: useless / (now - first).max(1) as f64,
         length_s: now - first,
     }
 }
@@ -80,36 +87,61 @@ impl Run<'_> {
         self.workload.tasks[task].shape
     }
 
-    fn arrive(&mut self, task: usize, now: u64) {
-        if !self.start(task, now, now) {
-            self.waiting.push_back((task, now));
+    /// All that happens at `now`: departures, then those who wait for them, then arrivals.
+    fn step(&mut self, now: u64) {
+        let mut tasks = VecDeque::new();
+        while self.events.first().is_some_and(|(at, _)| *at == now) {
+            let (_, event) = self.events.pop_first().expect("there is a first one");
+            match event {
+                Event::Departs(task) => {
+                    let place = self.places.remove(&task).expect("only placed tasks depart");
+                    let shape = self.shape(task);
+                    self.replay.remove(&shape, place);
+                    // Nobody has room who had none before, unless somebody departs.
+                    tasks.append(&mut self.waiting);
+                }
+                Event::Arrives(task) => tasks.push_back((task, now)),
+            }
         }
+        self.start(tasks, now);
     }
 
-    fn depart(&mut self, task: usize, now: u64) {
-        let place = self.places.remove(&task).expect("only placed tasks depart");
-        let shape = self.shape(task);
-        self.replay.remove(&shape, place);
+    /// Places tasks, by the time of their arrival; those without room wait.
+    fn start(&mut self, tasks: VecDeque<(usize, u64)>, now: u64) {
         // Of each shape, one that finds no room speaks for all.
         let mut hopeless: BTreeSet<Shape> = BTreeSet::new();
-        for _ in 0..self.waiting.len() {
-            let Some((waiting, since)) = self.waiting.pop_front() else { break };
-            let shape = self.shape(waiting);
-            if hopeless.contains(&shape) || !self.start(waiting, since, now) {
-                hopeless.insert(shape);
-                self.waiting.push_back((waiting, since));
+        let mut tasks = tasks.into_iter().peekable();
+        while tasks.peek().is_some() {
+            let mut together = Vec::with_capacity(self.at_once);
+            for (task, since) in tasks.by_ref() {
+                match hopeless.contains(&self.shape(task)) {
+                    true => self.waiting.push_back((task, since)),
+                    false => together.push((task, since)),
+                }
+                if together.len() == self.at_once {
+                    break;
+                }
+            }
+            let shapes: Vec<_> = together.iter().map(|(task, _)| self.shape(*task)).collect();
+            let places = self.replay.place_all(&shapes);
+            for ((task, since), place) in together.into_iter().zip(places) {
+                match place {
+                    Some(place) => self.started(task, place, since, now),
+                    None => {
+                        hopeless.insert(self.shape(task));
+                        self.waiting.push_back((task, since));
+                    }
+                }
             }
         }
     }
 
-    /// Places a task that came at `since`; returns whether it had room.
-    fn start(&mut self, task: usize, since: u64, now: u64) -> bool {
-        let Some(place) = self.replay.place(&self.shape(task)) else { return false };
+    /// Takes note of a task that came at `since` and has its place.
+    fn started(&mut self, task: usize, place: Place, since: u64, now: u64) {
         self.waited.push(now - since);
         self.places.insert(task, place);
         if let Some(stay) = self.workload.tasks[task].duration_s {
             self.events.insert((now.saturating_add(stay), Event::Departs(task)));
         }
-        true
     }
 }

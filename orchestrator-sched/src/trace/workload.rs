@@ -54,6 +54,23 @@ impl Shape {
     /// Any model will do.
     pub const ANY_MODEL: u64 = u64::MAX;
 
+    /// So much CPU and memory, and nothing else.
+    pub fn new(cpu_milli: i64, memory_mib: i64) -> Self {
+        Self { cpu_milli, memory_mib, models: Self::ANY_MODEL, ..Self::default() }
+    }
+
+    /// So many whole GPUs.
+    #[must_use]
+    pub fn gpus(self, gpus: u8) -> Self {
+        Self { gpus, gpu_milli: if gpus > 0 { WHOLE_GPU } else { 0 }, ..self }
+    }
+
+    /// So many thousandths of one GPU.
+    #[must_use]
+    pub fn share(self, gpu_milli: u16) -> Self {
+        Self { gpus: 1, gpu_milli: gpu_milli.min(WHOLE_GPU), ..self }
+    }
+
     /// Thousandths of GPUs in all.
     pub fn gpu_total(&self) -> i64 {
         i64::from(self.gpus) * i64::from(self.gpu_milli)
@@ -108,7 +125,27 @@ pub struct Workload {
     pub models: Vec<String>,
 }
 
+impl Machine {
+    /// So much CPU and memory, and nothing else.
+    pub fn new(name: &str, cpu_milli: i64, memory_mib: i64) -> Self {
+        let (gpus, model, network, disk_gib) = (0, 0, 0, 0);
+        Self { name: name.into(), cpu_milli, memory_mib, gpus, model, network, disk_gib }
+    }
+}
+
+impl Task {
+    /// A task that comes at no known time and stays.
+    pub fn new(name: &str, shape: Shape) -> Self {
+        Self { name: name.into(), shape, arrival_s: None, duration_s: None }
+    }
+}
+
 impl Workload {
+    /// Machines and tasks, without names of models.
+    pub fn new(name: &str, machines: Vec<Machine>, tasks: Vec<Task>) -> Self {
+        Self { name: name.to_owned(), machines, tasks, models: Vec::new() }
+    }
+
     /// Thousandths of GPUs of all machines.
     pub fn gpu_capacity(&self) -> i64 {
         self.machines.iter().map(|machine| i64::from(machine.gpus) * i64::from(WHOLE_GPU)).sum()

@@ -8,13 +8,13 @@ use crate::trace::fleet::Room;
 pub struct BestFit;
 
 impl Policy for BestFit {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "best-fit"
     }
 
-    fn score(&self, shape: &Shape, room: &Room) -> i64 {
-        let ([cpu, gpu], [cpu_asked, gpu_asked]) = (free(room), asked(shape));
+    fn score(&self, task: &Shape, machine: &Room) -> f64 {
+        let ([cpu, gpu], [cpu_asked, gpu_asked]) = (free(machine), asked(task));
         let left = (cpu - cpu_asked) * 0.5 + (gpu - gpu_asked) * 0.5;
-        ((1.0 - left) * MAX_SCORE as f64) as i64
+        (1.0 - left) * MAX_SCORE as f64
     }
 }

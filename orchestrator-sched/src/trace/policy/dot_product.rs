@@ -12,13 +12,13 @@ use crate::trace::fleet::Room;
 pub struct DotProduct;
 
 impl Policy for DotProduct {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "dot-product"
     }
 
-    fn score(&self, shape: &Shape, room: &Room) -> i64 {
-        let (free, asked) = (free(room), asked(shape));
+    fn score(&self, task: &Shape, machine: &Room) -> f64 {
+        let (free, asked) = (free(machine), asked(task));
         let product = (free[0] * asked[0] + free[1] * asked[1]) / 2.0;
-        ((1.0 - product) * MAX_SCORE as f64) as i64
+        (1.0 - product) * MAX_SCORE as f64
     }
 }

@@ -11,22 +11,22 @@ use crate::trace::fleet::Room;
 pub struct GpuClustering;
 
 impl Policy for GpuClustering {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "gpu-clustering"
     }
 
-    fn score(&self, shape: &Shape, room: &Room) -> i64 {
-        let Some(group) = Room::user_group(shape) else { return 0 };
+    fn score(&self, task: &Shape, machine: &Room) -> f64 {
+        let Some(group) = Room::user_group(task) else { return 0.0 };
         let largest = LARGEST[1] as i64;
         let quarter = MAX_SCORE / 4;
-        let fullness = quarter * (largest - room.gpu_free()) / largest;
-        let groups = room.users.iter().filter(|users| **users > 0).count();
-        let quarters_below = match (room.users[group] > 0, groups) {
+        let fullness = quarter * (largest - machine.gpu_free()) / largest;
+        let groups = machine.users.iter().filter(|users| **users > 0).count();
+        let quarters_below = match (machine.users[group] > 0, groups) {
             (true, 1) => 3,
             (true, _) => 2,
             (false, 0) => 1,
             (false, _) => 0,
         };
-        fullness + quarters_below * quarter
+        (fullness + quarters_below * quarter) as f64
     }
 }

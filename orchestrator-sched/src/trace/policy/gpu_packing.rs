@@ -12,25 +12,25 @@ use crate::trace::workload::WHOLE_GPU;
 pub struct GpuPacking;
 
 impl Policy for GpuPacking {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "gpu-packing"
     }
 
-    fn score(&self, shape: &Shape, room: &Room) -> i64 {
-        if shape.gpus == 0 {
-            return 0;
+    fn score(&self, task: &Shape, machine: &Room) -> f64 {
+        if task.gpus == 0 {
+            return 0.0;
         }
-        let whole = room.whole_cards();
-        if whole == usize::from(room.gpus) {
-            return (MAX_SCORE / 3 - whole as i64).max(whole as i64);
+        let whole = machine.whole_cards();
+        if whole == usize::from(machine.gpus) {
+            return (MAX_SCORE / 3 - whole as i64).max(whole as i64) as f64;
         }
-        let cards = room.tightest_cards(shape);
-        let used = || (0..usize::from(room.gpus)).filter(|i| cards >> i & 1 == 1);
-        let opened = used().filter(|i| room.cards[*i] == WHOLE_GPU).count() as i64;
+        let cards = machine.tightest_cards(task);
+        let used = || (0..usize::from(machine.gpus)).filter(|i| cards >> i & 1 == 1);
+        let opened = used().filter(|i| machine.cards[*i] == WHOLE_GPU).count() as i64;
         if opened > 0 {
-            return (MAX_SCORE / 2 - opened).max(MAX_SCORE / 3);
+            return (MAX_SCORE / 2 - opened).max(MAX_SCORE / 3) as f64;
         }
-        let free: i64 = used().map(|i| i64::from(room.cards[i]) * 100 / 1000).sum();
-        (MAX_SCORE - free / 10).max(MAX_SCORE / 2)
+        let free: i64 = used().map(|i| i64::from(machine.cards[i]) * 100 / 1000).sum();
+        (MAX_SCORE - free / 10).max(MAX_SCORE / 2) as f64
     }
 }

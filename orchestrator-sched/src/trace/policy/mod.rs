@@ -1,9 +1,10 @@
 //! Policies: which machine is best for a task, and which of its GPUs.
 //!
-//! A policy scores one machine at a time, from what is free there and what the task asks for. The
-//! scores are remembered per shape of task and per machine until the machine changes, so a policy
-//! must not look at anything else. Scores are whole numbers, and equal ones are common: who wins
-//! then is the replay's matter, and part of what a run records.
+//! A policy scores machines from what is free there and what the task asks for. Unless it says
+//! that it looks further, its scores are remembered per shape of task and per machine until the
+//! machine changes, so that the next task of a shape costs little. How finely scores are told is
+//! the policy's wish and the run's decision; equal ones are common, and who wins then is part of
+//! what a run records.
 
 mod best_fit;
 mod cutting_stock;
@@ -12,6 +13,7 @@ mod fragmentation;
 mod gpu_clustering;
 mod gpu_packing;
 mod random;
+mod usable;
 mod worst_fit;
 
 pub use best_fit::BestFit;
@@ -24,9 +26,9 @@ pub use random::Random;
 pub use worst_fit::WorstFit;
 
 use super::fleet::{Cards, Room};
-use super::workload::{Shape, Workload};
+use super::workload::Shape;
 
-/// The best score.
+/// The best score of the published policies.
 pub const MAX_SCORE: i64 = 100;
 
 /// The most CPU and GPU that a machine has, by which shares are counted: those of the published
@@ -36,41 +38,75 @@ const LARGEST: [f64; 2] = [128_000.0, 8_000.0];
 /// Chooses machines for tasks.
 ///
 /// # Contract
-/// - **Pure.** A score depends on the arguments only.
-/// - **Bounded.** Scores of machines that fit lie within `i32`.
-pub trait Policy: std::fmt::Debug + Send + Sync {
+/// - **Pure.** A score depends on the arguments only, and [`score_block`](Self::score_block)
+///   gives what [`score`](Self::score) gives unless the [`scope`](Self::scope) is the fleet.
+/// - **Bounded.** Scores of machines that fit, times the resolution, lie within `i32`.
+///
+/// # Examples
+/// ```
+/// use orchestrator_sched::trace::policy::Policy;
+/// use orchestrator_sched::trace::{Contender, Plan, Room, Shape, generate};
+///
+/// /// Keeps CPUs free on machines with many GPUs.
+/// #[derive(Debug)]
+/// struct FewestGpus;
+///
+/// impl Policy for FewestGpus {
+///     fn name(&self) -> &str {
+///         "fewest-gpus"
+///     }
+///     fn score(&self, _: &Shape, machine: &Room) -> f64 {
+///         -f64::from(machine.gpus)
+///     }
+/// }
+///
+/// let workloads = [generate(1)];
+/// let mut plan = Plan::new(&workloads);
+/// plan.contenders = vec![Contender::policy("fewest-gpus", |_| FewestGpus)];
+/// plan.seeds = vec![42];
+/// assert!(plan.run(1, &|| {})[0].result[0].unallocated() < 30.0);
+/// ```
+pub trait Policy: std::fmt::Debug + Send + Sync + 'static {
     /// What people call it.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
     /// How good a machine is that fits; the highest is taken.
-    fn score(&self, shape: &Shape, room: &Room) -> i64;
+    fn score(&self, task: &Shape, machine: &Room) -> f64;
 
-    /// Which GPUs the task gets; those with the least room unless said otherwise.
-    fn cards(&self, shape: &Shape, room: &Room, random: &mut fastrand::Rng) -> Cards {
-        let _ = random;
-        room.tightest_cards(shape)
+    /// Scores a block of machines that fit, one after the other unless overridden.
+    fn score_block(&self, task: &Shape, machines: &[&Room], scores: &mut [f64]) {
+        for (score, machine) in scores.iter_mut().zip(machines) {
+            *score = self.score(task, machine);
+        }
     }
 
-    /// Whether any machine that fits is as good as any other; then nothing is scored.
-    fn is_blind(&self) -> bool {
-        false
+    /// Which GPUs the task gets; those with the least room unless said otherwise.
+    fn cards(&self, task: &Shape, machine: &Room, random: &mut fastrand::Rng) -> Cards {
+        let _ = random;
+        machine.tightest_cards(task)
+    }
+
+    /// What a score depends on besides the task.
+    fn scope(&self) -> Scope {
+        Scope::Machine
+    }
+
+    /// How many steps of score are told apart within 1; what is between them is cut off.
+    fn resolution(&self) -> u32 {
+        1
     }
 }
 
-/// Makes a policy for a workload.
-pub type Make = fn(&Workload) -> Box<dyn Policy>;
-
-/// The policies that are here, by name.
-pub const POLICIES: [(&str, Make); 8] = [
-    ("random", |_| Box::new(Random)),
-    ("dot-product", |_| Box::new(DotProduct)),
-    ("gpu-clustering", |_| Box::new(GpuClustering)),
-    ("gpu-packing", |_| Box::new(GpuPacking)),
-    ("best-fit", |_| Box::new(BestFit)),
-    ("worst-fit", |_| Box::new(WorstFit)),
-    ("fragmentation-gradient", |workload| Box::new(FragmentationGradient::new(workload))),
-    ("cutting-stock", |workload| Box::new(CuttingStock::new(workload))),
-];
+/// What a score depends on besides the task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// On nothing: any machine that fits is as good as any other, and chance decides.
+    Nothing,
+    /// On the machine alone: scores are remembered until it changes.
+    Machine,
+    /// On all machines that fit: all are scored, in one block, for every task.
+    Fleet,
+}
 
 /// CPU and GPU that are free, as shares of the largest machine.
 fn free(room: &Room) -> [f64; 2] {
@@ -82,22 +118,17 @@ fn asked(shape: &Shape) -> [f64; 2] {
     [shape.cpu_milli as f64 / LARGEST[0], shape.gpu_total() as f64 / LARGEST[1]]
 }
 
-/// The cards that gain most: of a task that shares one, each card is tried; else there is no
-/// choice, for only whole ones will do.
-fn best_cards<T: PartialOrd>(shape: &Shape, room: &Room, gain: impl Fn(Cards) -> T) -> (T, Cards) {
-    if !shape.shares() {
-        let cards = room.tightest_cards(shape);
-        return (gain(cards), cards);
-    }
+/// The card that gains most, the first among equals, of those that a task may share; cards with
+/// as much room are as good as each other.
+fn best_card<T: PartialOrd>(shape: &Shape, room: &Room, gain: impl Fn(usize) -> T) -> (T, Cards) {
     let mut best: Option<(T, Cards)> = None;
     for (index, free) in room.cards().iter().enumerate() {
-        // Cards with as much room are as good as each other.
-        let seen = room.cards[..index].contains(free);
-        if *free >= shape.gpu_milli && !seen {
-            let gained = gain(1 << index);
-            if best.as_ref().is_none_or(|(most, _)| gained > *most) {
-                best = Some((gained, 1 << index));
-            }
+        if *free < shape.gpu_milli || room.cards[..index].contains(free) {
+            continue;
+        }
+        let gained = gain(index);
+        if best.as_ref().is_none_or(|(most, _)| gained > *most) {
+            best = Some((gained, 1 << index));
         }
     }
     best.expect("a machine that fits has a GPU with room")

@@ -8,11 +8,11 @@ use crate::trace::fleet::Room;
 pub struct WorstFit;
 
 impl Policy for WorstFit {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "worst-fit"
     }
 
-    fn score(&self, shape: &Shape, room: &Room) -> i64 {
-        MAX_SCORE - BestFit.score(shape, room)
+    fn score(&self, task: &Shape, machine: &Room) -> f64 {
+        MAX_SCORE as f64 - BestFit.score(task, machine)
     }
 }

@@ -12,6 +12,27 @@ use crate::trace::workload::{MAX_CARDS, Machine, Shape, Task, WHOLE_GPU, Workloa
 /// The machines with GPUs, on which the published figures rest.
 const MACHINES: &str = "openb_node_list_gpu_node.csv";
 
+/// The lists of pods of the published comparison.
+pub const PUBLISHED: [&str; 17] = [
+    "default",
+    "multigpu20",
+    "multigpu30",
+    "multigpu40",
+    "multigpu50",
+    "gpushare40",
+    "gpushare60",
+    "gpushare80",
+    "gpushare100",
+    "gpuspec10",
+    "gpuspec20",
+    "gpuspec25",
+    "gpuspec33",
+    "cpu050",
+    "cpu100",
+    "cpu200",
+    "cpu250",
+];
+
 /// What the names of lists of pods begin and end with.
 const PODS: (&str, &str) = ("openb_pod_list_", ".csv");
 

@@ -25,6 +25,7 @@ pub mod image;
 pub mod memory;
 pub mod mvcc;
 pub mod operator;
+mod options;
 pub mod planted;
 #[cfg(feature = "grpc")]
 pub mod proto;

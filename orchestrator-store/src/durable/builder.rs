@@ -2,25 +2,21 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use orchestrator_core::Env;
 
 use super::{DurableStore, OpenError};
 use crate::disk::{Disk, Files};
-use crate::mvcc::{Limits, Mvcc};
-use crate::planted::Planted;
+use crate::mvcc::Mvcc;
+use crate::options::{Common, Logged, common_options, logged_options};
 
 /// The options of a [`DurableStore`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
-    pub(super) limits: Limits,
-    pub(super) keep_history: Option<Duration>,
-    pub(super) segment_bytes: Option<u64>,
+    pub(super) common: Common,
+    pub(super) logged: Logged,
     pub(super) checkpoint_bytes: u64,
-    pub(super) name: String,
-    pub(super) planted: Planted,
 }
 
 /// How much the log grows at least before a checkpoint is made: half a second to replay.
@@ -29,53 +25,22 @@ const CHECKPOINT_BYTES: u64 = 256 << 20;
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            limits: Limits::default(),
-            keep_history: None,
-            segment_bytes: None,
+            common: Common::default(),
+            logged: Logged::default(),
             checkpoint_bytes: CHECKPOINT_BYTES,
-            name: "default".into(),
-            planted: Planted::NONE,
         }
     }
 }
 
 impl Builder {
-    /// Bounds the store by `limits`; an existing one from now on.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
+    common_options!();
 
-    /// Compacts what is older than `age`, give or take an eighth; otherwise only the
-    /// [`Limits`] and [`Store::compact`](orchestrator_core::Store::compact) do.
-    pub fn keep_history(mut self, age: Duration) -> Self {
-        self.keep_history = Some(age);
-        self
-    }
-
-    /// What the member is called.
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
-        self
-    }
-
-    /// The size of the log's files, of which two are there at least; otherwise 64 MiB.
-    pub fn segment_bytes(mut self, bytes: u64) -> Self {
-        self.segment_bytes = Some(bytes);
-        self
-    }
+    logged_options!();
 
     /// How much the log grows at least before a checkpoint is made; otherwise 256 MiB. It also
     /// grows by half of the data at least, so that checkpoints never write more than the log.
     pub fn checkpoint_bytes(mut self, bytes: u64) -> Self {
         self.checkpoint_bytes = bytes;
-        self
-    }
-
-    /// Plants faults, for the test of the tests.
-    #[doc(hidden)]
-    pub fn planted(mut self, planted: Planted) -> Self {
-        self.planted = planted;
         self
     }
 

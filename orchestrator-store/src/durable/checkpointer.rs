@@ -34,7 +34,7 @@ impl Checkpointer {
     pub(super) fn new(disk: Arc<dyn Disk>, options: &Builder, kept: Vec<u64>) -> Self {
         Self {
             disk,
-            planted: options.planted,
+            planted: options.logged.planted,
             min_bytes: options.checkpoint_bytes,
             busy: AtomicBool::new(false),
             wanted: Mutex::new(None),

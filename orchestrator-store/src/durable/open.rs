@@ -75,15 +75,15 @@ pub(super) async fn open(
 fn start(options: Builder, found: Found, env: Env) -> DurableStore {
     let Found { identity, journal, mvcc, state, checkpoints, checkpoint_bytes, replayed_bytes } =
         found;
-    let lost = options.planted.has(Fault::LeaseTimeLost);
+    let lost = options.logged.planted.has(Fault::LeaseTimeLost);
     let base = state.at + if lost { LOST_TIME } else { Duration::ZERO };
-    let replica =
-        Replica::resumed(env.clone(), base, mvcc, options.keep_history).planted(options.planted);
+    let replica = Replica::resumed(env.clone(), base, mvcc, options.common.keep_history)
+        .planted(options.logged.planted);
     let sizes = Sizes::default();
     sizes.log.store(journal.wal.disk_bytes(), Ordering::Relaxed);
     sizes.checkpoints.store(checkpoint_bytes, Ordering::Relaxed);
     let (queue, receiver) = Queue::new();
-    let told = state.limits.as_ref() == Some(&options.limits);
+    let told = state.limits.as_ref() == Some(&options.common.limits);
     let disk = Arc::clone(&journal.disk);
     let shared = Arc::new(Shared {
         env: env.clone(),
@@ -95,9 +95,10 @@ fn start(options: Builder, found: Found, env: Env) -> DurableStore {
     });
     let checkpointer = Arc::new(Checkpointer::new(disk, &options, checkpoints));
     let applier = Applier::new(Arc::clone(&shared), Arc::clone(&checkpointer), replayed_bytes);
-    let mut writer = Writer::new(Arc::clone(&shared), journal, receiver, applier, options.planted);
+    let mut writer =
+        Writer::new(Arc::clone(&shared), journal, receiver, applier, options.logged.planted);
     if !told {
-        let limits = Request::Limits(options.limits);
+        let limits = Request::Limits(options.common.limits);
         writer.first(Proposal::internal(limits).expect("limits always encode"));
     }
     let mut tasks = Tasks::new();
@@ -114,8 +115,8 @@ fn find(options: &Builder, disk: Arc<dyn Disk>, fresh: Identity) -> Result<Found
     let checkpoints = checkpoint::list(&*disk)?;
     let (mvcc, state) = newest_good(&*disk, &checkpoints)?;
     let mut wal_options =
-        wal::Options::new(identity.cluster, identity.salt).planted(options.planted);
-    if let Some(bytes) = options.segment_bytes {
+        wal::Options::new(identity.cluster, identity.salt).planted(options.logged.planted);
+    if let Some(bytes) = options.logged.segment_bytes {
         wal_options = wal_options.segment_bytes(bytes);
     }
     let loaded = state.index;
@@ -157,7 +158,7 @@ fn identity(options: &Builder, disk: &dyn Disk, fresh: Identity) -> Result<Ident
     if used.iter().any(|name| name.starts_with("log-0") || name.starts_with("checkpoint-")) {
         return Err(OpenError::damaged(IDENTITY, 0, Damage::Missing));
     }
-    wal::store_record(disk, IDENTITY, &fresh.encode(), options.planted)
+    wal::store_record(disk, IDENTITY, &fresh.encode(), options.logged.planted)
         .map_err(OpenError::io(IDENTITY))?;
     Ok(fresh)
 }
@@ -282,7 +283,7 @@ impl Identity {
             // Never zero, which would mean that there is none.
             cluster: env.random_below(u64::MAX - 1) + 1,
             salt: env.random_below(u64::MAX),
-            name: options.name.clone(),
+            name: options.logged.name.clone(),
         }
     }
 

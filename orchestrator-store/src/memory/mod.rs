@@ -11,7 +11,6 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use orchestrator_core::Env;
@@ -23,8 +22,9 @@ use orchestrator_core::store::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::mvcc::{Limits, Mvcc, Snapshot, make_values};
+use crate::mvcc::{Mvcc, Snapshot, make_values};
 use crate::operator::Alarm;
+use crate::options::{Common, common_options};
 use crate::replica::{Replica, timer};
 
 /// The name in [`StoreStatus::engine`].
@@ -59,27 +59,15 @@ pub struct MemoryStore {
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Builder {
-    limits: Limits,
-    keep_history: Option<Duration>,
+    common: Common,
 }
 
 impl Builder {
-    /// Bounds the store by `limits`.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Compacts what is older than `age`, give or take an eighth; otherwise only the
-    /// [`Limits`] and [`Store::compact`] do. Writes then need a tokio runtime.
-    pub fn keep_history(mut self, age: Duration) -> Self {
-        self.keep_history = Some(age);
-        self
-    }
+    common_options!();
 
     /// Makes the store, empty.
     pub fn build(self, env: Env) -> MemoryStore {
-        let mvcc = Mvcc::new(self.limits.clone());
+        let mvcc = Mvcc::new(self.common.limits.clone());
         self.build_from(env, mvcc)
     }
 
@@ -136,7 +124,7 @@ impl MemoryStore {
 
     fn assemble(env: Env, epoch: Instant, mvcc: Mvcc, options: Builder) -> Self {
         let has_leases = !mvcc.leases().is_empty();
-        let replica = Arc::new(Replica::new(env, epoch, mvcc, options.keep_history));
+        let replica = Arc::new(Replica::new(env, epoch, mvcc, options.common.keep_history));
         let store = Self { replica, options, timer: Mutex::new(None), alarms: Mutex::default() };
         if has_leases {
             store.ensure_timer();
@@ -166,7 +154,7 @@ impl Store for MemoryStore {
     }
 
     async fn txn(&self, txn: Txn) -> Result<TxnResponse, StoreError> {
-        if self.options.keep_history.is_some() {
+        if self.options.common.keep_history.is_some() {
             self.ensure_timer();
         }
         // Outside the lock: whoever applies the transaction needs the bytes.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use orchestrator_core::store::{
     LeaseInfo, LeaseOp, Op, Put, Revision, StoreError, Txn, TxnResponse,
 };
+use orchestrator_core::value::Value;
 
 use super::{Mvcc, check};
 
@@ -61,12 +62,28 @@ impl Command {
 
 /// Makes the bytes of all values that `txn` may put.
 pub(crate) fn make_values(txn: &Txn) {
-    any_op(txn, &|op| {
-        if let Op::Put(Put { value: Some(value), .. }) = op {
-            value.bytes();
-        }
-        false
+    values(txn, &mut |value| {
+        value.bytes();
     });
+}
+
+/// The bytes of all values that `command` may put, which are made.
+pub(crate) fn value_bytes(command: &Command) -> usize {
+    let Command::Txn(txn) = command else { return 0 };
+    let mut bytes = 0;
+    values(txn, &mut |value| bytes += value.bytes().len());
+    bytes
+}
+
+/// Shows each value that `txn` may put.
+fn values(txn: &Txn, visit: &mut dyn FnMut(&Value)) {
+    for op in txn.then.iter().chain(&txn.otherwise) {
+        match op {
+            Op::Put(Put { value: Some(value), .. }) => visit(value),
+            Op::Txn(inner) => values(inner, visit),
+            _ => {}
+        }
+    }
 }
 
 /// Whether `wanted` is true of a step of `txn`, or of a transaction in it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use imbl::Vector;
 use orchestrator_core::store::{Event, Key, Revision};
 
+use super::WARM_COMMITS;
 use super::limits::Limits;
 
 /// What an event costs beside its keys and values.
@@ -107,7 +108,10 @@ impl Log {
     }
 
     fn forget(&mut self, commit: &Commit) {
-        cool(commit);
+        // Of those that are older than that the values have cooled already.
+        if (self.commits.len() as u64) <= WARM_COMMITS {
+            cool(commit);
+        }
         self.events -= commit.len();
         self.bytes -= commit_bytes(commit);
     }

@@ -35,7 +35,7 @@ pub use lease::Leases;
 pub use limits::Limits;
 pub use snapshot::Snapshot;
 
-pub(crate) use command::make_values;
+pub(crate) use command::{make_values, value_bytes};
 pub(crate) use log::Commit;
 pub(crate) use reasons::REASONS;
 pub(crate) use restore::{Contradiction, Restore};

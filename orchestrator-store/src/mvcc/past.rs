@@ -7,7 +7,7 @@ use orchestrator_core::store::{Key, KeyRange, KeyValue, RangeResponse, Revision}
 
 use super::churn::Churn;
 use super::log::Log;
-use super::root::Root;
+use super::root::{self, Root};
 
 /// All keys at a revision that no root was kept of.
 #[derive(Clone, Debug)]
@@ -42,13 +42,11 @@ impl Past {
         count_only: bool,
         newest: Revision,
     ) -> RangeResponse {
-        let kept = match (count_only, limit) {
-            (true, _) => 0,
-            (false, 0) => usize::MAX,
-            (false, limit) => limit,
-        };
+        if keys.end.is_none() {
+            return root::one(self.iter(keys).next(), count_only, newest);
+        }
         let count = self.count(keys);
-        let room = kept.min(usize::try_from(count).unwrap_or(usize::MAX));
+        let room = root::room(limit, count_only, count);
         let mut kvs = Vec::with_capacity(room);
         if room > 0 {
             kvs.extend(self.iter(keys).take(room));

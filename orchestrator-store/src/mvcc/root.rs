@@ -117,13 +117,12 @@ impl Root {
         count_only: bool,
         newest: Revision,
     ) -> RangeResponse {
-        let kept = match (count_only, limit) {
-            (true, _) => 0,
-            (false, 0) => usize::MAX,
-            (false, limit) => limit,
-        };
+        if keys.end.is_none() {
+            let found = self.map.get_key_value(keys.start.as_bytes());
+            return one(found.map(|(key, entry)| entry.to_kv(key)), count_only, newest);
+        }
         let count = self.count(keys) as u64;
-        let room = kept.min(usize::try_from(count).unwrap_or(usize::MAX));
+        let room = room(limit, count_only, count);
         let mut kvs = Vec::with_capacity(room);
         kvs.extend(self.iter(keys).take(room).map(|(key, entry)| entry.to_kv(key)));
         let more = !count_only && count > kvs.len() as u64;
@@ -139,6 +138,23 @@ impl Root {
             }
         }
     }
+}
+
+/// The answer to a read of one key, which is `found`.
+pub(super) fn one(found: Option<KeyValue>, count_only: bool, newest: Revision) -> RangeResponse {
+    let count = u64::from(found.is_some());
+    let kvs = found.into_iter().filter(|_| !count_only).collect();
+    RangeResponse { revision: newest, kvs, count, more: false }
+}
+
+/// How many of `count` keys a read gives.
+pub(super) fn room(limit: usize, count_only: bool, count: u64) -> usize {
+    let kept = match (count_only, limit) {
+        (true, _) => 0,
+        (false, 0) => usize::MAX,
+        (false, limit) => limit,
+    };
+    kept.min(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 /// A root that is being made of keys in order.

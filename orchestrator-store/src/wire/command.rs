@@ -8,7 +8,7 @@ use orchestrator_core::store::{LeaseOp, StoreError};
 #[cfg(any(test, feature = "durable"))]
 use super::writer::{STAMP_BYTES, stamp};
 use super::{MAX_MESSAGE_BYTES, Reader, VERSION, WireError, WireProblem, Writer};
-use crate::mvcc::Command;
+use crate::mvcc::{Command, value_bytes};
 
 /// Appends `command`, made at `at`, to `out`, and makes the bytes of its values.
 pub fn encode_command(command: &Command, at: Duration, out: &mut BytesMut) {
@@ -44,7 +44,9 @@ pub fn command_bytes(command: &Command, at: Duration) -> Result<Bytes, StoreErro
 /// The same, to be [stamped](restamp) with another time.
 pub(crate) fn command_buffer(command: &Command, at: Duration) -> Result<BytesMut, StoreError> {
     command.check()?;
-    let mut out = BytesMut::new();
+    // What most commands need, so that the buffer is made once.
+    const BESIDE_VALUES: usize = 160;
+    let mut out = BytesMut::with_capacity(BESIDE_VALUES + value_bytes(command));
     encode_command(command, at, &mut out);
     match out.len() {
         bytes if bytes > MAX_MESSAGE_BYTES => {

@@ -5,6 +5,7 @@
 //! form a [stratum](super::buckets). So the next pod costs a look at the nodes that changed and
 //! one at each stratum, not one at each node.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use orchestrator_core::scheduler::{NodeInfo, PodInfo, Snapshot};
@@ -17,10 +18,12 @@ use super::local::{Local, Unfit};
 use super::log::Dirty;
 use super::near::Near;
 use super::plan::Plan;
+use super::refusals::{Cause, Refusals};
+use super::reject::Tried;
 use super::spread::Spread;
 use super::statics::{Statics, VACANT};
 use super::table::{Slot, Table};
-use crate::framework::Framework;
+use crate::framework::{Framework, Refusal};
 
 /// More strata than this mean that strata are no help.
 const MAX_STRATA: usize = 4096;
@@ -52,6 +55,8 @@ pub(super) type Key = SmallVec<[i64; 6]>;
 pub(super) struct Class {
     pub pod: Arc<PodInfo>,
     pub buckets: Buckets,
+    pub refusals: Refusals,
+    pub tried: Tried,
     pub spread: Spread,
     pub near: Near,
     /// Those of [`spread`](Self::spread), then those of [`near`](Self::near).
@@ -84,6 +89,8 @@ impl Class {
         let mut class = Self {
             pod: Arc::clone(pod),
             buckets: Buckets::new(view.plan.highest()),
+            refusals: Refusals::default(),
+            tried: Tried::default(),
             spread,
             near,
             dims,
@@ -181,15 +188,34 @@ impl Class {
             self.count(slot, object, node, view, table);
         }
         let cell = view.statics.of(slot);
-        if cell == VACANT || view.statics.cell(cell).refused.is_some() {
+        let nobody = || (BTreeSet::new(), Refusal::unresolvable(""));
+        if cell == VACANT {
+            self.refusals.set(slot, None, nobody);
+            return self.buckets.set(slot, None);
+        }
+        if let Some(refused) = &view.statics.cell(cell).refused {
+            self.refusals.set(slot, Some(Cause::Cell(cell)), || refused.clone());
             return self.buckets.set(slot, None);
         }
         match local.judge(table, slot, node) {
             Ok(score) => {
                 let stratum = self.stratum(slot, cell, table);
                 self.buckets.set(slot, Some((stratum, score)));
+                self.refusals.set(slot, None, nobody);
             }
-            Err(Unfit::Full | Unfit::Refused(_)) => self.buckets.set(slot, None),
+            Err(unfit) => {
+                self.buckets.set(slot, None);
+                match unfit {
+                    Unfit::Lacks(bits) => {
+                        let explain = || local.refused(table, slot).unwrap_or_else(nobody);
+                        self.refusals.set(slot, Some(Cause::Lacks(bits)), explain);
+                    }
+                    Unfit::Refused(refused) => {
+                        let cause = Cause::Said(refused.1.reasons.clone());
+                        self.refusals.set(slot, Some(cause), || refused);
+                    }
+                }
+            }
         }
     }
 

@@ -1,15 +1,21 @@
 //! What a node says of a pod by itself: whether it fits, and the scores that no other node
 //! changes. The arithmetic is that of the plugins, on columns.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use orchestrator_core::scheduler::{NodeInfo, PodInfo, Resources, Snapshot};
 use smallvec::SmallVec;
 
 use super::plan::{Plan, Weighted};
 use super::table::{Slot, Table};
-use crate::framework::{Block, Cycle, Framework, MAX_SCORE, Prepared, Refusal, Refused, Score};
+use crate::framework::{Block, Cycle, Framework, MAX_SCORE, Plugin as _, Prepared, Refused, Score};
 use crate::plugins::{NodeResourcesBalancedAllocation, NodeResourcesFit, Share};
+
+/// Resources beyond this share a bit; pods that ask for so many are told apart no further.
+const MAX_BIT: u32 = 62;
+
+/// The bit of a node that is too small even without pods.
+const NEVER: u64 = 1 << 63;
 
 /// The filters and scores that read a node and its pods, prepared for one pod.
 pub(super) struct Local<'a> {
@@ -22,8 +28,8 @@ pub(super) struct Local<'a> {
 
 /// Why a node by itself does not take a pod.
 pub(super) enum Unfit {
-    /// It lacks room.
-    Full,
+    /// It lacks room; what of, is a bit each.
+    Lacks(u64),
     /// A filter that is asked node by node refuses it.
     Refused(Refused),
 }
@@ -69,67 +75,61 @@ impl<'a> Local<'a> {
         if let (Some(filters), Some(node)) = (&self.filters, node) {
             filters.judge(node).map_err(Unfit::Refused)?;
         }
-        if let Some(fit) = self.plan.fit
-            && !self.fits(fit, table, slot)
-        {
-            return Err(Unfit::Full);
+        match self.plan.fit.map_or(0, |fit| self.lacks(fit, table, slot)) {
+            0 => Ok(self.score(table, slot, node)),
+            lacks => Err(Unfit::Lacks(lacks)),
         }
-        Ok(self.score(table, slot, node))
     }
 
-    /// The room that is promised on the node to pods that come first. A pod that is tried while
-    /// it has a promise itself has none in the table meanwhile.
-    fn promised(&self, table: &Table, slot: Slot) -> Option<Resources> {
-        if table.promised_on.is_empty() {
-            return None;
-        }
-        let pods = table.promised_on.get(&slot)?;
-        let first = |other: &&Arc<PodInfo>| other.priority >= self.pod.priority;
-        let mut sum = Resources::default();
-        for pod in pods.iter().filter(first) {
-            sum.add(&pod.requests);
-            sum.pods += 1;
-        }
-        Some(sum)
-    }
-
-    fn fits(&self, fit: &NodeResourcesFit, table: &Table, slot: Slot) -> bool {
+    /// What the node lacks, a bit for each; 0 where the pod fits.
+    fn lacks(&self, fit: &NodeResourcesFit, table: &Table, slot: Slot) -> u64 {
         let at = slot as usize;
         let (has, taken, asked) = (&table.allocatable, &table.requested, &self.pod.requests);
-        let promised = self.promised(table, slot);
+        let promised = promised(table, slot, self.pod.priority);
         let promised = promised.as_ref();
         let more = |of: fn(&Resources) -> i64| promised.map_or(0, of);
-        let lacks = |asked: i64, has: i64, taken: i64, more: i64| {
-            asked > 0 && asked > has.saturating_sub(taken.saturating_add(more))
+        let mut bits = u64::from(taken.pods[at] + more(|r| r.pods) + 1 > has.pods[at]);
+        let mut check = |bit: u32, asked: i64, has: i64, taken: i64, more: i64| {
+            if asked > 0 && asked > has.saturating_sub(taken.saturating_add(more)) {
+                bits |= 1 << bit.min(MAX_BIT);
+                // Nobody's leaving makes a node bigger.
+                bits |= if asked > has { NEVER } else { 0 };
+            }
         };
-        if taken.pods[at] + more(|r| r.pods) + 1 > has.pods[at]
-            || lacks(asked.cpu_milli, has.cpu[at], taken.cpu[at], more(|r| r.cpu_milli))
-            || lacks(asked.memory, has.memory[at], taken.memory[at], more(|r| r.memory))
-            || lacks(
-                asked.ephemeral_storage,
-                has.storage[at],
-                taken.storage[at],
-                more(|r| r.ephemeral_storage),
-            )
-        {
-            return false;
+        check(1, asked.cpu_milli, has.cpu[at], taken.cpu[at], more(|r| r.cpu_milli));
+        check(2, asked.memory, has.memory[at], taken.memory[at], more(|r| r.memory));
+        let (has_storage, taken_storage) = (has.storage[at], taken.storage[at]);
+        check(
+            3,
+            asked.ephemeral_storage,
+            has_storage,
+            taken_storage,
+            more(|r| r.ephemeral_storage),
+        );
+        if asked.extended.is_empty() {
+            return bits;
         }
         let (has, taken) = (&table.extended[at], &table.extended_requested[at]);
-        asked.extended.iter().all(|(name, amount)| {
-            let of = |amounts: &super::table::Extended| amounts.get(name).copied().unwrap_or(0);
-            let more = promised.map_or(0, |promised| promised.get(name));
-            fit.is_ignored(name) || !lacks(*amount, of(has), of(taken), more)
-        })
+        let of = |amounts: &super::table::Extended, name| amounts.get(name).copied().unwrap_or(0);
+        for (bit, (name, amount)) in (4..).zip(&asked.extended) {
+            if !fit.is_ignored(name) {
+                let more = promised.map_or(0, |promised| promised.get(name));
+                check(bit, *amount, of(has, name), of(taken, name), more);
+            }
+        }
+        bits
     }
 
-    /// Why the node has no room.
-    pub fn refusal(&self, table: &Table, slot: Slot) -> Option<Refusal> {
+    /// Why the node has no room, in the plugin's words.
+    pub fn refused(&self, table: &Table, slot: Slot) -> Option<Refused> {
         let fit = self.plan.fit?;
         let mut taken = table.resources_requested(slot);
-        if let Some(promised) = self.promised(table, slot) {
+        if let Some(promised) = promised(table, slot, self.pod.priority) {
             taken.add(&promised);
         }
-        fit.check_amounts(&self.pod.requests, &taken, &table.resources_allocatable(slot)).err()
+        let has = table.resources_allocatable(slot);
+        let refusal = fit.check_amounts(&self.pod.requests, &taken, &has).err()?;
+        Some((BTreeSet::from([fit.name()]), refusal))
     }
 
     fn score(&self, table: &Table, slot: Slot, node: Option<&NodeInfo>) -> i64 {
@@ -152,6 +152,21 @@ impl<'a> Local<'a> {
         }
         total
     }
+}
+
+/// The room that is promised on a node to pods of at least this priority. A pod that is tried
+/// while it has a promise itself has none in the table meanwhile.
+pub(super) fn promised(table: &Table, slot: Slot, priority: i32) -> Option<Resources> {
+    if table.promised_on.is_empty() {
+        return None;
+    }
+    let pods = table.promised_on.get(&slot)?;
+    let mut sum = Resources::default();
+    for pod in pods.iter().filter(|other| other.priority >= priority) {
+        sum.add(&pod.requests);
+        sum.pods += 1;
+    }
+    Some(sum)
 }
 
 fn fit_score(fit: &NodeResourcesFit, pod: &PodInfo, table: &Table, slot: Slot) -> i64 {

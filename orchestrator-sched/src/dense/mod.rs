@@ -23,6 +23,8 @@ mod local;
 mod log;
 mod near;
 mod plan;
+mod refusals;
+mod reject;
 mod signature;
 mod spread;
 mod statics;
@@ -34,10 +36,9 @@ mod topology;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use orchestrator_core::scheduler::{PodId, PodInfo, Snapshot};
+use orchestrator_core::scheduler::{PodId, PodInfo, Rejection, Snapshot};
 
 use crate::framework::Framework;
-use best::Best;
 use class::{Class, Epochs, View};
 use kept::{Kept, Place};
 use plan::Plan;
@@ -78,7 +79,7 @@ struct Kind {
 }
 
 /// Where a pod goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Choice {
     /// To this node, one of so many that are equally good.
     Node {
@@ -88,7 +89,7 @@ pub enum Choice {
         among: usize,
     },
     /// No node takes it.
-    None,
+    None(Box<Rejection>),
     /// The core cannot tell; the framework can.
     Unknown,
 }
@@ -158,6 +159,14 @@ impl Core {
         self.epochs.groups += 1;
     }
 
+    /// Forgets all that was found out about pods and nodes, which may be half of something after a
+    /// plugin has panicked.
+    pub fn forget(&mut self) {
+        for profile in &mut self.profiles {
+            (profile.classes, profile.statics) = (Kept::default(), Kept::default());
+        }
+    }
+
     /// Decides where `pod` goes, for the scheduler in place `profile`; `pick` chooses between
     /// this many equal nodes. The snapshot is the one that the core was told about.
     pub fn choose(
@@ -203,7 +212,7 @@ impl Core {
             };
             match self.choose(profile, pod, snapshot, pick) {
                 Choice::Unknown => return None,
-                Choice::None => return Some(Vec::new()),
+                Choice::None(_) => return Some(Vec::new()),
                 Choice::Node { node, among } => {
                     names.borrow_mut().insert(node);
                     count = among;
@@ -226,43 +235,43 @@ impl Profile {
         epochs: Epochs,
         pick: impl Fn(usize) -> usize,
     ) -> Choice {
-        let Some(best) = self.best(table, pod, snapshot, epochs) else { return Choice::Unknown };
-        match best.len() {
-            0 => Choice::None,
-            among => {
-                let slot = best.get(pick(among));
-                let name = slot.and_then(|slot| table.name(slot)).cloned();
-                name.map_or(Choice::Unknown, |node| Choice::Node { node, among })
-            }
-        }
+        self.decide(table, pod, snapshot, epochs, pick).unwrap_or(Choice::Unknown)
     }
 
-    /// The best nodes; `None` where the framework must be asked.
-    fn best(
+    /// Decides; `None` where the framework must be asked.
+    fn decide(
         &mut self,
         table: &mut Table,
         pod: &Arc<PodInfo>,
         snapshot: &Snapshot,
         epochs: Epochs,
-    ) -> Option<Best<'_>> {
+        pick: impl Fn(usize) -> usize,
+    ) -> Option<Choice> {
         table.put_in_order(snapshot);
         let framework = Arc::clone(&self.framework);
         let plan = Plan::new(&framework, pod)?;
         let hash = signature::hash(pod, &self.annotations);
         let place = self.class_of(hash, pod, &plan, table, snapshot, epochs)?;
-        let kind = self.classes.get(place);
-        let statics = self.statics.get(kind.statics);
+        let Kind { class, statics } = self.classes.get_mut(place);
+        let statics = self.statics.get(*statics);
         let view = View { framework: &framework, plan: &plan, statics, snapshot, epochs };
         let counts_promised = |other: &Arc<PodInfo>| {
             other.priority >= pod.priority
                 && (other.affinity.is_some()
                     || !plan.pods_filters.is_empty()
-                    || !kind.class.dims.is_empty())
+                    || !class.dims.is_empty())
         };
         if table.promised().any(counts_promised) {
             return None;
         }
-        Some(kind.class.best(view))
+        let best = class.best(view);
+        let among = best.len();
+        if among > 0 {
+            let node = Arc::clone(table.name(best.get(pick(among))?)?);
+            return Some(Choice::Node { node, among });
+        }
+        drop(best);
+        class.reject(pod, view, table).map(|why| Choice::None(Box::new(why)))
     }
 
     /// The class of a pod, up to date.

@@ -34,6 +34,11 @@ pub(super) struct Plan<'a> {
     pub spread_score: Option<Weighted<&'a PodTopologySpread>>,
     pub near: Option<&'a InterPodAffinity>,
     pub near_score: Option<Weighted<&'a InterPodAffinity>>,
+    /// Filters that read nodes' objects and come after others of another sort.
+    pub late: BTreeSet<&'static str>,
+    /// Whether the filters are asked in the order in which the core asks them, so that the first
+    /// refusal is the same; [`late`](Self::late) ones apart.
+    pub in_order: bool,
     /// Whether a plugin that reads nodes' objects may read all of the pod.
     pub wide: bool,
     /// Whether a score counts how many nodes have the pod's images.
@@ -44,6 +49,7 @@ impl<'a> Plan<'a> {
     /// Asks the plugins; `None` where one of them must be asked afresh for every pod.
     pub fn new(framework: &'a Framework, pod: &PodInfo) -> Option<Self> {
         let mut plan = Self::default();
+        plan.put_in_order(framework, pod);
         for plugin in framework.filters() {
             match plugin.reads(pod).0 {
                 What::Nothing => {}
@@ -80,6 +86,27 @@ impl<'a> Plan<'a> {
             }
         }
         (total <= MAX_TOTAL).then_some(plan)
+    }
+
+    fn put_in_order(&mut self, framework: &Framework, pod: &PodInfo) {
+        self.in_order = true;
+        let mut stage = 0;
+        for plugin in framework.filters() {
+            let own = match plugin.reads(pod).0 {
+                What::Nothing => continue,
+                What::Node | What::BuiltIn(BuiltIn::Object) if stage > 0 => {
+                    self.late.insert(plugin.name());
+                    continue;
+                }
+                What::NodeAndPods => 1,
+                What::BuiltIn(BuiltIn::Fit(_)) => 2,
+                What::BuiltIn(BuiltIn::Spread(_)) => 3,
+                What::BuiltIn(BuiltIn::Near(_)) => 4,
+                _ => 0,
+            };
+            self.in_order &= own >= stage;
+            stage = own;
+        }
     }
 
     fn add_score(&mut self, built_in: BuiltIn<'a>, index: usize, weight: i64) {

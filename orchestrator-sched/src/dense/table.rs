@@ -80,6 +80,12 @@ pub(super) struct Table {
     pub extended_requested: Vec<Extended>,
     pub kinds_on: Vec<KindCounts>,
     pub kinds: Kinds,
+    /// How many pods of which priority are on a node, by slot.
+    pub priorities_on: Vec<SmallVec<[(i32, u32); 2]>>,
+    /// How many pods of which priority there are.
+    priorities: BTreeMap<i32, u32>,
+    /// By slot: changes with every change of the node.
+    pub versions: Vec<u64>,
     pub topologies: Topologies,
     pub log: Log,
     /// The slots in the snapshot's order; empty where it has to be found out again.
@@ -116,7 +122,7 @@ impl Table {
         self.allocatable.set(at, &node.allocatable);
         self.extended[at].clone_from(&node.allocatable.extended);
         self.topologies.set(slot, Some(node.labels()));
-        self.log.push(slot, true, self.slots.len());
+        self.touch(slot, true);
     }
 
     fn enter(&mut self, node: &NodeInfo) -> Slot {
@@ -127,6 +133,8 @@ impl Table {
             self.extended.push(Extended::new());
             self.extended_requested.push(Extended::new());
             self.kinds_on.push(KindCounts::new());
+            self.priorities_on.push(SmallVec::new());
+            self.versions.push(0);
             self.names.push(None);
             self.names.len() as Slot - 1
         });
@@ -136,6 +144,7 @@ impl Table {
         self.order.clear();
         for pod in &node.pods {
             self.count_kind(at, pod);
+            self.count_priority(at, pod.priority, true);
         }
         self.set_requested(at, node);
         slot
@@ -147,6 +156,9 @@ impl Table {
         let at = slot as usize;
         for (kind, pods) in std::mem::take(&mut self.kinds_on[at]) {
             self.kinds.remove(kind, pods);
+        }
+        for (priority, pods) in std::mem::take(&mut self.priorities_on[at]) {
+            (0..pods).for_each(|_| self.forget_priority(priority));
         }
         let nothing = Resources::default();
         for amounts in [&mut self.allocatable, &mut self.requested, &mut self.scoring] {
@@ -161,7 +173,7 @@ impl Table {
         self.names[at] = None;
         self.order.clear();
         self.free.push(slot);
-        self.log.push(slot, true, self.slots.len());
+        self.touch(slot, true);
     }
 
     /// Takes note of a pod that came to a node.
@@ -169,13 +181,15 @@ impl Table {
         let at = slot as usize;
         self.change_requested(at, pod, i64::saturating_add, 1);
         self.count_kind(at, pod);
-        self.log.push(slot, false, self.slots.len());
+        self.count_priority(at, pod.priority, true);
+        self.touch(slot, false);
     }
 
     /// Takes note of a pod that left a node.
     pub fn remove_pod(&mut self, slot: Slot, pod: &PodInfo) {
         let at = slot as usize;
         self.change_requested(at, pod, i64::saturating_sub, -1);
+        self.count_priority(at, pod.priority, false);
         if let Some(kind) = self.kinds.find(pod) {
             let counts = &mut self.kinds_on[at];
             if let Some(index) = counts.iter().position(|(other, _)| *other == kind) {
@@ -186,7 +200,7 @@ impl Table {
                 self.kinds.remove(kind, 1);
             }
         }
-        self.log.push(slot, false, self.slots.len());
+        self.touch(slot, false);
     }
 
     /// Takes note that a pod was promised room on a node.
@@ -196,7 +210,7 @@ impl Table {
         let Some(slot) = self.slot(node) else { return };
         self.promised.insert(pod.id.clone(), Promised { slot, pod: Arc::clone(pod) });
         self.promised_on.entry(slot).or_default().push(Arc::clone(pod));
-        self.log.push(slot, false, self.slots.len());
+        self.touch(slot, false);
     }
 
     /// Takes a promise back; returns it.
@@ -208,7 +222,7 @@ impl Table {
                 self.promised_on.remove(&promised.slot);
             }
         }
-        self.log.push(promised.slot, false, self.slots.len());
+        self.touch(promised.slot, false);
         Some(promised)
     }
 
@@ -240,6 +254,11 @@ impl Table {
         self.order.iter().copied().zip(snapshot.nodes())
     }
 
+    /// The slots in the snapshot's order.
+    pub fn order(&self) -> &[Slot] {
+        &self.order
+    }
+
     /// Brings the order of the nodes up to date.
     pub fn put_in_order(&mut self, snapshot: &Snapshot) {
         if self.order.len() != self.slots.len() {
@@ -256,6 +275,50 @@ impl Table {
         let number = topologies.number(key, nodes);
         self.topologies = topologies;
         number
+    }
+
+    /// The lowest priority of a pod on any node.
+    pub fn lowest_priority(&self) -> Option<i32> {
+        self.priorities.keys().next().copied()
+    }
+
+    /// Whether a pod on the node has a lower priority.
+    pub fn has_lower(&self, slot: Slot, priority: i32) -> bool {
+        self.priorities_on[slot as usize].iter().any(|(other, _)| *other < priority)
+    }
+
+    fn touch(&mut self, slot: Slot, object: bool) {
+        self.versions[slot as usize] = self.log.end() + 1;
+        self.log.push(slot, object, self.slots.len());
+    }
+
+    fn count_priority(&mut self, at: usize, priority: i32, comes: bool) {
+        let counts = &mut self.priorities_on[at];
+        let index = counts.iter().position(|(other, _)| *other == priority);
+        match (index, comes) {
+            (Some(index), true) => counts[index].1 += 1,
+            (None, true) => counts.push((priority, 1)),
+            (Some(index), false) => {
+                counts[index].1 -= 1;
+                if counts[index].1 == 0 {
+                    counts.swap_remove(index);
+                }
+            }
+            (None, false) => {}
+        }
+        match comes {
+            true => *self.priorities.entry(priority).or_default() += 1,
+            false => self.forget_priority(priority),
+        }
+    }
+
+    fn forget_priority(&mut self, priority: i32) {
+        if let Some(count) = self.priorities.get_mut(&priority) {
+            *count -= 1;
+            if *count == 0 {
+                self.priorities.remove(&priority);
+            }
+        }
     }
 
     fn count_kind(&mut self, at: usize, pod: &Arc<PodInfo>) {

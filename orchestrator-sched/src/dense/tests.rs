@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Node, Pod};
 use orchestrator_core::ObjectKey;
-use orchestrator_core::scheduler::{Decision, PodGroup, PodInfo, Scheduler as _, Snapshot};
+use orchestrator_core::scheduler::{
+    Decision, PodGroup, PodInfo, Rejection, Scheduler as _, Snapshot,
+};
 use orchestrator_core::selector::LabelSelector;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -138,6 +140,12 @@ impl World {
     fn compare(&mut self, pod: &Arc<PodInfo>) -> Result<(), TestCaseError> {
         let slow = match self.framework.schedule(pod, &self.snapshot) {
             Decision::Bind(placement) => placement.best,
+            Decision::Unschedulable(slow) => {
+                if let Choice::None(fast) = self.core.choose(0, pod, &self.snapshot, |_| 0) {
+                    prop_assert_eq!(in_short(&fast), in_short(&slow), "{:?}", pod.pod);
+                }
+                Vec::new()
+            }
             _ => Vec::new(),
         };
         if let Some(fast) = self.core.best_names(0, pod, &self.snapshot) {
@@ -145,6 +153,16 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Everything that a rejection says.
+fn in_short(rejection: &Rejection) -> impl PartialEq + std::fmt::Debug {
+    let nomination = rejection.nomination.as_ref().map(|nomination| {
+        let victims = nomination.victims.iter().map(|pod| pod.key.to_string());
+        (nomination.node.to_string(), victims.collect::<Vec<_>>())
+    });
+    let by = rejection.rejected_by.clone();
+    (rejection.to_string(), by, nomination, rejection.withdraws)
 }
 
 fn node() -> impl Strategy<Value = Value> {

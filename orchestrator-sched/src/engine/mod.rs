@@ -246,17 +246,16 @@ impl Engine {
         let choice = core.map_or(Choice::Unknown, |core| self.cache.choose(core, pod, pick));
         let (node, among) = match choice {
             Choice::Node { node, among } => (node, among),
-            Choice::None | Choice::Unknown => {
-                match scheduler.schedule(pod, self.cache.snapshot()) {
-                    Decision::Bind(placement) => {
-                        let among = placement.best.len();
-                        let node = placement.best.get(pick(among));
-                        (Arc::clone(node.ok_or_else(Rejection::default)?), among)
-                    }
-                    Decision::Unschedulable(rejection) => return Err(rejection),
-                    _ => return Err(Rejection::default()),
+            Choice::None(rejection) => return Err(*rejection),
+            Choice::Unknown => match scheduler.schedule(pod, self.cache.snapshot()) {
+                Decision::Bind(placement) => {
+                    let among = placement.best.len();
+                    let node = placement.best.get(pick(among));
+                    (Arc::clone(node.ok_or_else(Rejection::default)?), among)
                 }
-            }
+                Decision::Unschedulable(rejection) => return Err(rejection),
+                _ => return Err(Rejection::default()),
+            },
         };
         self.cache.assume(pod, &node);
         Ok((node, among))

@@ -19,8 +19,8 @@ pub use points::{
     NodeFilter, Permit, PermitPlugin, Plugin, PostBindPlugin, PostFilterPlugin, PreBindPlugin,
     QueueSortPlugin, Refusal, Remedy, ReservePlugin, Score, ScorePlugin, stretch,
 };
-pub use reads::{Block, BlockScore, Reads};
-pub(crate) use reads::{BuiltIn, What};
+pub use reads::{Acts, Block, BlockScore, Reads};
+pub(crate) use reads::{BuiltIn, How, What};
 
 use std::any::Any;
 use std::cmp::Ordering;

@@ -17,7 +17,7 @@ use orchestrator_core::scheduler::{
     ClusterEvent, NodeInfo, Nomination, PodInfo, Rejection, Snapshot, Waiting,
 };
 
-use super::{Framework, Points, Reads};
+use super::{Acts, Framework, Points, Reads};
 
 /// A named set of extensions.
 ///
@@ -133,6 +133,11 @@ impl Refusal {
 pub trait PostFilterPlugin: Plugin {
     /// Tries to make room.
     fn post_filter(&self, attempt: &FailedAttempt<'_>) -> Remedy;
+
+    /// How the plugin comes to its remedy; only that of built-in ones is known.
+    fn acts(&self) -> Acts {
+        Acts::somehow()
+    }
 }
 
 /// An attempt in which no node passed.

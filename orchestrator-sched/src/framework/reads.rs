@@ -72,6 +72,26 @@ impl<'a> Reads<'a> {
     }
 }
 
+/// How a plugin at PostFilter comes to its remedy.
+#[derive(Clone, Copy, Debug)]
+pub struct Acts(pub(crate) How);
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum How {
+    Somehow,
+    /// It has these words for every pod that was rejected node by node.
+    Says(&'static str),
+    /// Pods of lower priority leave.
+    Preempts,
+}
+
+impl Acts {
+    /// Nothing is known of it.
+    pub fn somehow() -> Self {
+        Self(How::Somehow)
+    }
+}
+
 /// Some nodes: one entry per node in each of the slices, which are of equal length.
 ///
 /// CPU is in thousandths, memory and storage are in bytes.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use orchestrator_core::scheduler::{ClusterEvent, PodInfo};
 
 use crate::framework::{
-    BuiltIn, Cycle, FailedAttempt, Filter, FilterPlugin, Plugin, Points, PostFilterPlugin, Reads,
-    Refusal, Remedy,
+    Acts, BuiltIn, Cycle, FailedAttempt, Filter, FilterPlugin, How, Plugin, Points,
+    PostFilterPlugin, Reads, Refusal, Remedy,
 };
 
 const REASON: &str = "cannot allocate all claims";
@@ -55,6 +55,10 @@ impl PostFilterPlugin for DynamicResources {
             [] => Remedy::Stop(NOT_LOOKED_AT.into()),
             _ => Remedy::None(NO_REMEDY.into()),
         }
+    }
+
+    fn acts(&self) -> Acts {
+        Acts(How::Says(NO_REMEDY))
     }
 }
 

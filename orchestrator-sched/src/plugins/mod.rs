@@ -7,7 +7,7 @@
 //! [`Plugin`]: crate::framework::Plugin
 
 mod default_binder;
-mod default_preemption;
+pub(crate) mod default_preemption;
 mod dynamic_resources;
 pub mod gang_scheduling;
 mod image_locality;

@@ -15,8 +15,10 @@ const LOWEST_PRIORITY: i64 = i32::MIN as i64;
 type Cost = (usize, i32, i64, usize, Reverse<Timestamp>);
 
 /// The best candidate, the first of equals; `None` where there is none.
-pub(super) fn choose(candidates: Vec<Candidate>) -> Option<Candidate> {
-    candidates.into_iter().min_by_key(cost)
+pub(crate) fn choose<'a>(
+    candidates: impl IntoIterator<Item = &'a Candidate>,
+) -> Option<&'a Candidate> {
+    candidates.into_iter().min_by_key(|candidate| cost(candidate))
 }
 
 fn cost(candidate: &Candidate) -> Cost {

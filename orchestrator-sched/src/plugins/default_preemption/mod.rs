@@ -11,14 +11,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
-use orchestrator_core::scheduler::{NodeInfo, Nomination, PodInfo, Rejection};
+use orchestrator_core::scheduler::{NodeInfo, Nomination, PodInfo, Rejection, Snapshot};
 
-use crate::framework::{FailedAttempt, Plugin, Points, PostFilterPlugin, Refusal, Remedy};
-use choose::choose;
-use victims::{Candidate, find_victims};
+use crate::framework::{
+    Acts, Cycle, FailedAttempt, How, Plugin, Points, PostFilterPlugin, Refusal, Remedy,
+};
+pub(crate) use choose::choose;
+pub(crate) use victims::{Candidate, NO_VICTIMS, Trial, find_victims};
 
-const NOT_HELPFUL: &str = "Preemption is not helpful for scheduling";
-const NEVER: &str = "preemption: not eligible due to preemptionPolicy=Never.";
+pub(crate) const NOT_HELPFUL: &str = "Preemption is not helpful for scheduling";
+pub(crate) const NEVER: &str = "preemption: not eligible due to preemptionPolicy=Never.";
 const UNDER_WAY: &str = "preemption: not eligible due to a terminating pod on the nominated node.";
 
 /// At least so many nodes are tried out; of more than ten times as many, a tenth.
@@ -43,14 +45,19 @@ impl PostFilterPlugin for DefaultPreemption {
         if let Some(why) = ineligible(attempt) {
             return Remedy::None(why.to_owned());
         }
-        let nodes = attempt.cycle.snapshot.nodes();
-        let limit = (nodes.len() / 10).max(MIN_NODES);
+        let Cycle { pod, snapshot } = attempt.cycle;
+        let nodes = snapshot.nodes();
+        let limit = most_candidates(nodes.len());
         let mut candidates = Vec::new();
         let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
-        for (node, refusal) in in_turn(attempt) {
+        for (node, refusal) in in_turn(pod, nodes).map(|index| (&nodes[index], index)) {
+            let Some(refusal) = attempt.refusals.get(refusal) else { continue };
             let found = match refusal.resolvable {
                 true if candidates.len() >= limit => continue,
-                true => find_victims(attempt, node),
+                true => {
+                    let mut trial = Copy { attempt, node, without: snapshot.clone() };
+                    find_victims(pod, node, snapshot, &mut trial)
+                }
                 false => Err(Refusal::unresolvable(NOT_HELPFUL)),
             };
             match found {
@@ -62,27 +69,60 @@ impl PostFilterPlugin for DefaultPreemption {
                 }
             }
         }
-        match choose(candidates) {
-            Some(Candidate { node, victims, .. }) => Remedy::Nominate(Nomination { node, victims }),
+        match choose(&candidates) {
+            Some(Candidate { node, victims, .. }) => {
+                let (node, victims) = (Arc::clone(node), victims.clone());
+                Remedy::Nominate(Nomination { node, victims })
+            }
             None => Remedy::Lost(in_words(nodes.len(), reasons)),
         }
     }
+
+    fn acts(&self) -> Acts {
+        Acts(How::Preempts)
+    }
 }
 
-/// The nodes with their refusals, from a place on that differs from pod to pod: so not every
-/// pod of a large cluster looks at the same nodes.
-fn in_turn<'a>(
-    attempt: &FailedAttempt<'a>,
-) -> impl Iterator<Item = (&'a NodeInfo, &'a Refusal)> + use<'a> {
-    let id = attempt.cycle.pod.id.to_string();
-    let sum: usize = id.bytes().map(usize::from).sum();
-    let (nodes, refusals) = (attempt.cycle.snapshot.nodes(), attempt.refusals);
-    let pairs = nodes.iter().map(|node| &**node).zip(refusals);
-    pairs.cycle().skip(sum % nodes.len().max(1)).take(nodes.len().min(refusals.len()))
+/// A snapshot in which pods of one node come and go.
+struct Copy<'a> {
+    attempt: &'a FailedAttempt<'a>,
+    node: &'a NodeInfo,
+    without: Snapshot,
+}
+
+impl Trial for Copy<'_> {
+    fn leave(&mut self, pod: &Arc<PodInfo>) {
+        self.without.forget(&pod.id, &self.node.name);
+    }
+
+    fn come_back(&mut self, pod: &Arc<PodInfo>) {
+        self.without.assume(Arc::clone(pod), &self.node.name);
+    }
+
+    fn fits(&self) -> Result<(), Refusal> {
+        let node = self.without.node(&self.node.name).expect("only pods have left the snapshot");
+        self.attempt.judge(&self.without, node)
+    }
+}
+
+/// Of so many nodes, this many candidates are enough.
+pub(crate) fn most_candidates(nodes: usize) -> usize {
+    (nodes / 10).max(MIN_NODES)
+}
+
+/// The places of the nodes, from one on that differs from pod to pod: so not every pod of a
+/// large cluster looks at the same nodes.
+pub(crate) fn in_turn(
+    pod: &PodInfo,
+    nodes: &[Arc<NodeInfo>],
+) -> impl Iterator<Item = usize> + use<> {
+    let sum: usize = pod.id.to_string().bytes().map(usize::from).sum();
+    let (count, first) = (nodes.len(), sum % nodes.len().max(1));
+    (first..count).chain(0..first)
 }
 
 /// The same words as for a pod that no node takes.
-fn in_words(nodes: usize, reasons: BTreeMap<String, usize>) -> String {
+pub(crate) fn in_words(nodes: usize, reasons: BTreeMap<String, usize>) -> String {
     let mut rejection = Rejection::default();
     (rejection.nodes, rejection.reasons) = (nodes, reasons);
     format!("preemption: {rejection}")
@@ -91,8 +131,7 @@ fn in_words(nodes: usize, reasons: BTreeMap<String, usize>) -> String {
 /// Why the pod may not send others away.
 fn ineligible(attempt: &FailedAttempt<'_>) -> Option<&'static str> {
     let pod = attempt.cycle.pod;
-    let policy = pod.spec().and_then(|spec| spec.preemption_policy.as_deref());
-    if policy == Some("Never") {
+    if never_preempts(pod) {
         return Some(NEVER);
     }
     let status = pod.pod.status.as_ref();
@@ -106,6 +145,11 @@ fn ineligible(attempt: &FailedAttempt<'_>) -> Option<&'static str> {
         other.priority < pod.priority && other.is_terminating() && was_preempted(&other.pod)
     };
     nodes[index].pods.iter().any(|other| leaves(other)).then_some(UNDER_WAY)
+}
+
+/// Whether the pod does not want others to leave for it.
+pub(crate) fn never_preempts(pod: &PodInfo) -> bool {
+    pod.spec().and_then(|spec| spec.preemption_policy.as_deref()) == Some("Never")
 }
 
 /// Whether a pod is on its way out because a scheduler has sent it away.

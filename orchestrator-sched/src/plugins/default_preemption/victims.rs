@@ -7,16 +7,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use orchestrator_core::scheduler::{NodeInfo, PodInfo, Snapshot};
 
-use crate::framework::{FailedAttempt, Refusal};
+use crate::framework::Refusal;
 
-const NO_VICTIMS: &str = "No preemption victims found for incoming pod";
+pub(crate) const NO_VICTIMS: &str = "No preemption victims found for incoming pod";
 
 /// The kind of object that limits how many pods may leave.
 const BUDGET: &str = "PodDisruptionBudget";
 
 /// A node, and who must leave it.
 #[derive(Clone, Debug)]
-pub(super) struct Candidate {
+pub(crate) struct Candidate {
     pub node: Arc<str>,
     /// The most important first.
     pub victims: Vec<Arc<PodInfo>>,
@@ -24,46 +24,51 @@ pub(super) struct Candidate {
     pub violations: usize,
 }
 
+/// A node on which pods leave and come back to see what would be.
+pub(crate) trait Trial {
+    /// A pod leaves.
+    fn leave(&mut self, pod: &Arc<PodInfo>);
+
+    /// A pod that has left comes back.
+    fn come_back(&mut self, pod: &Arc<PodInfo>);
+
+    /// Whether the new pod fits now.
+    fn fits(&self) -> Result<(), Refusal>;
+}
+
 /// Finds the victims on `node`: first all pods of lower priority leave, then as many as
 /// possible come back, the most important first, those that a budget protects before others.
 ///
 /// # Errors
 /// Why the pod would not fit even if all left.
-pub(super) fn find_victims(
-    attempt: &FailedAttempt<'_>,
+pub(crate) fn find_victims(
+    pod: &PodInfo,
     node: &NodeInfo,
+    snapshot: &Snapshot,
+    trial: &mut impl Trial,
 ) -> Result<Candidate, Refusal> {
-    let pod = attempt.cycle.pod;
     let lower = node.pods.iter().filter(|other| other.priority < pod.priority);
     let mut leaving: Vec<Arc<PodInfo>> = lower.cloned().collect();
     if leaving.is_empty() {
         return Err(Refusal::unresolvable(NO_VICTIMS));
     }
-    let mut without = attempt.cycle.snapshot.clone();
-    for other in &leaving {
-        without.forget(&other.id, &node.name);
-    }
-    fits(attempt, &without, node)?;
+    leaving.iter().for_each(|other| trial.leave(other));
+    trial.fits()?;
     leaving.sort_by_key(|other| importance(other));
-    let (protected, others) = split(leaving, attempt.cycle.snapshot);
+    let (protected, others) = split(leaving, snapshot);
     let mut candidate =
         Candidate { node: Arc::clone(&node.name), victims: Vec::new(), violations: 0 };
     let protected = protected.into_iter().map(|other| (other, 1));
     for (other, violation) in protected.chain(others.into_iter().map(|other| (other, 0))) {
-        without.assume(Arc::clone(&other), &node.name);
-        if fits(attempt, &without, node).is_err() {
-            without.forget(&other.id, &node.name);
+        trial.come_back(&other);
+        if trial.fits().is_err() {
+            trial.leave(&other);
             candidate.victims.push(other);
             candidate.violations += violation;
         }
     }
     candidate.victims.sort_by_key(|other| importance(other));
     Ok(candidate)
-}
-
-fn fits(attempt: &FailedAttempt<'_>, snapshot: &Snapshot, node: &NodeInfo) -> Result<(), Refusal> {
-    let node = snapshot.node(&node.name).expect("only pods have left the snapshot");
-    attempt.judge(snapshot, node)
 }
 
 /// Sorts the most important pod first: by priority, then by age.

@@ -1,6 +1,7 @@
 //! The newest snapshot, kept up to date by changes of nodes and pods.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
@@ -56,7 +57,13 @@ impl ClusterCache {
         pod: &Arc<PodInfo>,
         pick: impl Fn(usize) -> usize,
     ) -> Choice {
-        self.core.choose(framework, pod, &self.snapshot, pick)
+        let (core, snapshot) = (&mut self.core, &self.snapshot);
+        let choice = AssertUnwindSafe(|| core.choose(framework, pod, snapshot, pick));
+        catch_unwind(choice).unwrap_or_else(|_| {
+            // A plugin panicked: the framework will find out whose it is.
+            self.core.forget();
+            Choice::Unknown
+        })
     }
 
     /// The cluster as it is known, with the pods that are assumed.

@@ -14,32 +14,38 @@ pub trait Fields {
     fn sub(&self, name: &str) -> &Json;
 
     /// The field `name` if it is there and not null.
+    #[inline]
     fn get_set(&self, name: &str) -> Option<&Json> {
         let value = self.sub(name);
         (!value.is_null()).then_some(value)
     }
 
     /// Whether the field is there and not null.
+    #[inline]
     fn has(&self, name: &str) -> bool {
         !self.sub(name).is_null()
     }
 
     /// The text `name`, empty where it is missing.
+    #[inline]
     fn text(&self, name: &str) -> &str {
         self.sub(name).as_str().unwrap_or_default()
     }
 
     /// The integer `name`.
+    #[inline]
     fn int(&self, name: &str) -> Option<i64> {
         self.sub(name).as_i64()
     }
 
     /// The truth value `name`; false where it is missing.
+    #[inline]
     fn flag(&self, name: &str) -> bool {
         self.sub(name).as_bool().unwrap_or_default()
     }
 
     /// The list `name`, empty where it is missing.
+    #[inline]
     fn list(&self, name: &str) -> &[Json] {
         self.sub(name).as_array().map(Vec::as_slice).unwrap_or_default()
     }
@@ -50,6 +56,7 @@ pub trait Fields {
     }
 
     /// The map `name`.
+    #[inline]
     fn map(&self, name: &str) -> Option<&Map> {
         self.sub(name).as_object()
     }
@@ -61,18 +68,21 @@ pub trait Fields {
 }
 
 impl Fields for Json {
+    #[inline]
     fn sub(&self, name: &str) -> &Json {
         self.as_object().map_or(&NULL, |map| map.sub(name))
     }
 }
 
 impl Fields for Map {
+    #[inline]
     fn sub(&self, name: &str) -> &Json {
         self.get(name).unwrap_or(&NULL)
     }
 }
 
 impl Fields for Object {
+    #[inline]
     fn sub(&self, name: &str) -> &Json {
         self.as_map().sub(name)
     }
@@ -106,12 +116,14 @@ pub trait Fill {
 }
 
 impl Fill for Map {
+    #[inline]
     fn fill(&mut self, name: &str, value: impl Into<Json>) {
         if !self.has(name) {
             self.insert(name.into(), value.into());
         }
     }
 
+    #[inline]
     fn fill_text(&mut self, name: &str, value: &str) {
         if self.text(name).is_empty() {
             self.insert(name.into(), value.into());
@@ -136,10 +148,12 @@ impl Fill for Map {
         }
     }
 
+    #[inline]
     fn map_at(&mut self, name: &str) -> Option<&mut Map> {
         self.get_mut(name)?.as_object_mut()
     }
 
+    #[inline]
     fn maps_of(&mut self, name: &str) -> impl Iterator<Item = &mut Map> {
         let items = self.get_mut(name).and_then(Json::as_array_mut);
         items.into_iter().flatten().filter_map(Json::as_object_mut)

@@ -1,5 +1,7 @@
 //! `ServiceAccount`: every pod acts as an account, and finds that account's token in its files.
 
+use std::sync::LazyLock;
+
 use async_trait::async_trait;
 use orchestrator_core::object::Object;
 use orchestrator_core::{GroupVersionResource, Json, Status};
@@ -95,20 +97,21 @@ fn mount_token(pod: &mut Object, suffix: impl Fn() -> String) {
             let is_there =
                 |mount: &Json| mount.get("mountPath").and_then(Json::as_str) == Some(MOUNT_PATH);
             if !mounts.iter().any(is_there) {
-                mounts.push(json!({"name": name, "readOnly": true, "mountPath": MOUNT_PATH}));
+                mounts.push(named(&TOKEN_MOUNT, &name));
                 mounted = true;
             }
         }
     }
     if mounted && known.is_none() {
-        list_mut(pod.map_mut("spec"), "volumes").push(token_volume(&name));
+        list_mut(pod.map_mut("spec"), "volumes").push(named(&TOKEN_VOLUME, &name));
     }
 }
 
-/// The volume with the token, the certificate to know the server by, and the namespace.
-fn token_volume(name: &str) -> Json {
+/// The volume with the token, the certificate to know the server by, and the namespace; every
+/// pod gets a copy under a name of its own.
+static TOKEN_VOLUME: LazyLock<Json> = LazyLock::new(|| {
     let namespace = json!({"apiVersion": "v1", "fieldPath": "metadata.namespace"});
-    json!({"name": name, "projected": {"defaultMode": 0o644, "sources": [
+    json!({"name": "", "projected": {"defaultMode": 0o644, "sources": [
         {"serviceAccountToken": {"expirationSeconds": TOKEN_EXPIRATION_S, "path": "token"}},
         {"configMap": {
             "name": "kube-root-ca.crt",
@@ -116,6 +119,17 @@ fn token_volume(name: &str) -> Json {
         }},
         {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": namespace}]}},
     ]}})
+});
+
+/// The place of that volume in a container.
+static TOKEN_MOUNT: LazyLock<Json> =
+    LazyLock::new(|| json!({"name": "", "readOnly": true, "mountPath": MOUNT_PATH}));
+
+/// A copy of `tree` under a name.
+fn named(tree: &Json, name: &str) -> Json {
+    let mut copy = tree.clone();
+    copy["name"] = name.into();
+    copy
 }
 
 #[cfg(test)]

@@ -70,6 +70,13 @@ fn node(place: Place<'_>, zero: Option<&Json>, value: &Json, out: &mut String) -
             keys(place, zero.is_some(), map.iter(), &mut nodes);
             nodes.end(zero.is_none())
         }
+        View::List(list, [item]) => {
+            let mut nodes = Nodes::begin(out, zero.is_none());
+            nodes.key("", &element::item(place, list, 0, item));
+            // An item of a list is never in the zero object, so it is always owned.
+            node(place.items(list), None, item, nodes.out);
+            nodes.end(zero.is_none())
+        }
         View::List(list, items) if !items.is_empty() => {
             let below = place.items(list);
             let mut found: Vec<(String, String)> = Vec::with_capacity(items.len());
@@ -108,9 +115,9 @@ fn keys<'v>(
 ) {
     for (key, value) in fields {
         let (below, field) = place.child(key);
-        let zero = field.filter(|_| zero).and_then(zero::of);
         let before = nodes.out.len();
-        nodes.key("f:", key);
+        nodes.field(key, field.is_some());
+        let zero = field.filter(|_| zero).and_then(zero::of);
         if !node(below, zero, value, nodes.out) {
             nodes.out.truncate(before);
         }
@@ -139,6 +146,18 @@ impl<'o> Nodes<'o> {
         self.out.push_str(if is_first { "\"" } else { ",\"" });
         self.out.push_str(kind);
         element::push_escaped(self.out, name);
+        self.out.push_str("\":");
+    }
+
+    /// Begins the child of the field or map key `name`; one that the schema declares needs no
+    /// escapes.
+    fn field(&mut self, name: &str, is_declared: bool) {
+        if !is_declared {
+            return self.key("f:", name);
+        }
+        let is_first = self.out.len() == self.first && self.out.ends_with('{');
+        self.out.push_str(if is_first { "\"f:" } else { ",\"f:" });
+        self.out.push_str(name);
         self.out.push_str("\":");
     }
 

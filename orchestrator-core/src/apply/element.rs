@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use smallvec::SmallVec;
+
 use super::walk::Place;
 use crate::Json;
 use crate::object::Map;
@@ -29,7 +31,7 @@ pub(super) fn item(place: Place<'_>, list: &List, index: usize, item: &Json) -> 
 /// The name of a key field that is missing and has no default.
 pub(super) fn key(place: Place<'_>, list: &List, item: &Json) -> Result<String, String> {
     let ListKind::Map(names) = &list.kind else { return Err(String::new()) };
-    let mut sorted: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    let mut sorted: SmallVec<[&str; 4]> = names.iter().map(AsRef::as_ref).collect();
     sorted.sort_unstable();
     let definition = place.items(list).definition();
     let mut element = String::from("k:{");

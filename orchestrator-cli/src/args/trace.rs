@@ -42,6 +42,11 @@ pub struct BenchTrace {
     #[arg(long)]
     pub timeline: bool,
 
+    /// With --timeline: let tasks come so many times as fast as the trace has it. They stay as
+    /// long, so there is a time when not all have room.
+    #[arg(long, value_name = "TIMES", default_value = "1", requires = "timeline")]
+    pub speed: NonZeroU32,
+
     /// Who wins among machines with equal scores: the one with the lowest seat, which the seed
     /// deals, or any, by chance. Part of the experiment: results may differ by a factor of two.
     #[arg(long, value_enum, default_value_t = TieRule::Seat)]

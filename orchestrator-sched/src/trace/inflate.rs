@@ -1,6 +1,6 @@
 //! The published experiment: more and more tasks, none of which leaves.
 
-use super::measure::{Capacity, Load};
+use super::measure::{Gauge, Load};
 use super::replay::Replay;
 use super::workload::{Shape, Workload};
 
@@ -94,8 +94,7 @@ pub(super) fn inflate(
     mut replay: Replay<'_>,
     arrivals: &Arrivals,
     at_once: usize,
-    capacity: &Capacity,
-    fragmentation: impl Fn(&Replay<'_>) -> f64,
+    mut gauge: Gauge<'_>,
 ) -> Vec<Point> {
     let mut done = 0;
     let point = |(demand_percent, tasks): (u32, &[Shape])| {
@@ -103,12 +102,13 @@ pub(super) fn inflate(
             replay.place_all(tasks);
         }
         done = tasks.len();
+        let (load, fragmentation) = gauge.measure(&mut replay);
         Point {
             demand_percent,
             arrived: done,
             placed: replay.fleet().used().tasks,
-            load: capacity.load(replay.fleet()),
-            fragmentation: fragmentation(&replay),
+            load,
+            fragmentation,
             bound: None,
         }
     };

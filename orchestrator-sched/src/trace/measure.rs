@@ -1,7 +1,8 @@
 //! What is measured: how full machines are, how evenly, and how long tasks wait.
 
 use super::fleet::Room;
-use super::replay::Fleet;
+use super::policy::FragmentationGradient;
+use super::replay::Replay;
 use super::workload::{Machine, WHOLE_GPU, Workload};
 
 /// What is in use, as shares of what there is.
@@ -36,18 +37,67 @@ impl Capacity {
             gpu_milli: workload.gpu_capacity(),
         }
     }
+}
 
-    /// What is in use of it now.
-    pub(super) fn load(&self, fleet: &Fleet) -> Load {
-        let used = fleet.used();
-        let share = |used: i64, all: i64| if all > 0 { used as f64 / all as f64 } else { 0.0 };
-        let jain = jain(fleet.rooms().iter().filter(|room| room.gpus > 0).map(gpu_in_use));
-        Load {
-            cpu: share(used.cpu_milli, self.cpu_milli),
-            memory: share(used.memory_mib, self.memory_mib),
-            gpu: share(used.gpu_milli, self.gpu_milli),
-            jain,
+/// Measures one run; only machines that changed are looked at again.
+#[derive(Clone, Debug)]
+pub(super) struct Gauge<'a> {
+    capacity: Capacity,
+    gradient: &'a FragmentationGradient,
+    /// By seat: the share of the GPUs in use, and the GPU that typical tasks cannot use. Empty
+    /// before the first measurement.
+    machines: Vec<(f64, f64)>,
+    /// How many machines have GPUs.
+    with_gpus: f64,
+    /// Sums over the machines: shares, their squares, and what typical tasks cannot use.
+    sums: [f64; 3],
+}
+
+impl<'a> Gauge<'a> {
+    /// For a run that begins with empty machines.
+    pub(super) fn new(
+        capacity: Capacity,
+        gradient: &'a FragmentationGradient,
+        workload: &Workload,
+    ) -> Self {
+        let with_gpus = workload.machines.iter().filter(|machine| machine.gpus > 0).count() as f64;
+        Self { capacity, gradient, machines: Vec::new(), with_gpus, sums: [0.0; 3] }
+    }
+
+    fn look_at(&mut self, seat: usize, room: &Room) {
+        if room.gpus == 0 {
+            return;
         }
+        let now = (gpu_in_use(room), self.gradient.fragmentation(room));
+        let before = std::mem::replace(&mut self.machines[seat], now);
+        let parts = |(share, useless): (f64, f64)| [share, share * share, useless];
+        for ((sum, now), before) in self.sums.iter_mut().zip(parts(now)).zip(parts(before)) {
+            *sum += now - before;
+        }
+    }
+
+    /// What is in use now, and the GPU that is free and that typical tasks cannot use, as a share
+    /// of what there is.
+    pub(super) fn measure(&mut self, replay: &mut Replay<'_>) -> (Load, f64) {
+        let mut changed = replay.take_changed();
+        let seats = replay.fleet().rooms().len();
+        if self.machines.len() < seats {
+            self.machines.resize(seats, (0.0, 0.0));
+            changed = (0..seats as u32).collect();
+        }
+        for seat in changed {
+            self.look_at(seat as usize, &replay.fleet().rooms()[seat as usize]);
+        }
+        let used = replay.fleet().used();
+        let share = |used: i64, all: i64| if all > 0 { used as f64 / all as f64 } else { 0.0 };
+        let [sum, squares, useless] = self.sums;
+        let load = Load {
+            cpu: share(used.cpu_milli, self.capacity.cpu_milli),
+            memory: share(used.memory_mib, self.capacity.memory_mib),
+            gpu: share(used.gpu_milli, self.capacity.gpu_milli),
+            jain: if used.gpu_milli > 0 { jain(sum, squares, self.with_gpus) } else { 1.0 },
+        };
+        (load, useless / self.capacity.gpu_milli.max(1) as f64)
     }
 }
 
@@ -83,13 +133,7 @@ impl Average {
 }
 
 /// Jain's index: the square of the sum over the sum of the squares, per value; 1 for no load.
-fn jain(values: impl Iterator<Item = f64>) -> f64 {
-    let (mut sum, mut squares, mut count) = (0.0, 0.0, 0.0);
-    for value in values {
-        sum += value;
-        squares += value * value;
-        count += 1.0;
-    }
+fn jain(sum: f64, squares: f64, count: f64) -> f64 {
     if squares > 0.0 { sum * sum / (count * squares) } else { 1.0 }
 }
 
@@ -133,9 +177,9 @@ mod tests {
 
     #[test]
     fn jains_index_is_the_share_of_machines_in_use() {
-        assert_eq!(jain([0.5, 0.5].into_iter()), 1.0);
-        assert_eq!(jain([1.0, 0.0, 0.0, 0.0].into_iter()), 0.25);
-        assert_eq!(jain([].into_iter()), 1.0);
+        assert_eq!(jain(1.0, 0.5, 2.0), 1.0);
+        assert_eq!(jain(1.0, 1.0, 4.0), 0.25);
+        assert_eq!(jain(0.0, 0.0, 0.0), 1.0);
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! Many runs at once.
 
-use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::contender::{Algorithm, Contender};
 use super::inflate::{Arrivals, Point, inflate};
-use super::measure::Capacity;
+use super::measure::{Capacity, Gauge};
 use super::policy::FragmentationGradient;
 use super::replay::{Replay, Rules, Ties};
 use super::timeline::{Timeline, timeline};
@@ -22,7 +21,7 @@ pub struct Plan<'a> {
     pub contenders: Vec<Contender>,
     /// The seeds.
     pub seeds: Vec<u64>,
-    /// At which demands the state is told, in percent of the GPU that there is, in order.
+    /// At which demands the state is told, in percent of the GPU that there is.
     pub demands: Vec<u32>,
     /// What changes results without being a policy's own.
     pub rules: Rules,
@@ -79,25 +78,23 @@ impl<'a> Plan<'a> {
     /// run as it ends. The outcomes are in the order of workloads, contenders and seeds, whatever
     /// the threads did.
     pub fn run(&self, threads: usize, done: &(dyn Fn() + Sync)) -> Vec<Outcome> {
+        let mut demands = self.demands.clone();
+        demands.sort_unstable();
+        demands.dedup();
         let draws = self.workloads.len() * self.seeds.len();
         // What came, and what could be had of it, is the same for all contenders.
         let drawn = in_parallel(threads, draws, &|index| {
             let (workload, seed) =
                 (&self.workloads[index / self.seeds.len()], self.seeds[index % self.seeds.len()]);
-            let arrivals = Arrivals::new(workload, seed, &self.demands);
+            let arrivals = Arrivals::new(workload, seed, &demands);
             let bounds: Option<Vec<f64>> = self.bound.map(|bound| {
                 arrivals.at_demands().map(|(_, tasks)| bound(workload, tasks)).collect()
             });
             (arrivals, bounds)
         });
-        self.each(threads, done, &|shared, algorithm, rules, workload, seed| {
-            let (arrivals, bounds) = &drawn[workload * self.seeds.len() + seed];
-            let replay = Replay::new(shared.workload, self.seeds[seed], |fleet| {
-                algorithm.chooser(fleet, rules)
-            });
-            let fragmentation = |replay: &Replay<'_>| shared.fragmentation(replay);
-            let at_once = algorithm.at_once();
-            let mut points = inflate(replay, arrivals, at_once, &shared.capacity, fragmentation);
+        self.each(threads, done, &|run| {
+            let (arrivals, bounds) = &drawn[run.draw];
+            let mut points = inflate(run.replay(), arrivals, run.algorithm.at_once(), run.gauge());
             for (point, bound) in points.iter_mut().zip(bounds.iter().flatten()) {
                 point.bound = Some(*bound);
             }
@@ -108,13 +105,8 @@ impl<'a> Plan<'a> {
     /// Replays the traces with their arrivals and departures, as [`run`](Self::run) does
     /// otherwise.
     pub fn timelines(&self, threads: usize, done: &(dyn Fn() + Sync)) -> Vec<Outcome<Timeline>> {
-        self.each(threads, done, &|shared, algorithm, rules, _, seed| {
-            let replay = Replay::new(shared.workload, self.seeds[seed], |fleet| {
-                algorithm.chooser(fleet, rules)
-            });
-            let fragmentation = |replay: &Replay<'_>| shared.fragmentation(replay);
-            let at_once = algorithm.at_once();
-            timeline(shared.workload, replay, at_once, &shared.capacity, fragmentation)
+        self.each(threads, done, &|run| {
+            timeline(run.shared.workload, run.replay(), run.algorithm.at_once(), run.gauge())
         })
     }
 
@@ -122,7 +114,7 @@ impl<'a> Plan<'a> {
         &self,
         threads: usize,
         done: &(dyn Fn() + Sync),
-        run: &(dyn Fn(&Shared<'_>, &Algorithm, Rules, usize, usize) -> T + Sync),
+        make: &(dyn Fn(&Run<'_>) -> T + Sync),
     ) -> Vec<Outcome<T>> {
         let shared = in_parallel(threads, self.workloads.len(), &|index| {
             let workload = &self.workloads[index];
@@ -139,13 +131,15 @@ impl<'a> Plan<'a> {
                 (pair / self.contenders.len(), pair % self.contenders.len());
             let shared = &shared[workload];
             let algorithm = &shared.algorithms[contender];
+            let draw = workload * self.seeds.len() + seed;
+            let run = Run { shared, algorithm, rules: self.rules, seed: self.seeds[seed], draw };
             let outcome = Outcome {
                 workload: shared.workload.name.clone(),
                 policy: self.contenders[contender].shared_name(),
-                seed: self.seeds[seed],
+                seed: run.seed,
                 ties: self.rules.ties,
                 resolution: self.rules.resolution.unwrap_or_else(|| algorithm.resolution()),
-                result: run(shared, algorithm, self.rules, workload, seed),
+                result: make(&run),
             };
             done();
             outcome
@@ -153,12 +147,24 @@ impl<'a> Plan<'a> {
     }
 }
 
-impl Shared<'_> {
-    /// The GPU that typical tasks cannot use, as a share of what there is.
-    fn fragmentation(&self, replay: &Replay<'_>) -> f64 {
-        let rooms = replay.fleet().rooms();
-        let useless: f64 = rooms.iter().map(|room| self.gradient.fragmentation(room)).sum();
-        useless / self.workload.gpu_capacity().max(1) as f64
+/// One run that is about to be made.
+struct Run<'a> {
+    shared: &'a Shared<'a>,
+    algorithm: &'a Algorithm,
+    rules: Rules,
+    seed: u64,
+    /// The place of its workload and seed among all such pairs.
+    draw: usize,
+}
+
+impl<'a> Run<'a> {
+    fn replay(&self) -> Replay<'a> {
+        let (algorithm, rules) = (self.algorithm, self.rules);
+        Replay::new(self.shared.workload, self.seed, |fleet| algorithm.chooser(fleet, rules))
+    }
+
+    fn gauge(&self) -> Gauge<'a> {
+        Gauge::new(self.shared.capacity, &self.shared.gradient, self.shared.workload)
     }
 }
 

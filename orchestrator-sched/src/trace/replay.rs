@@ -93,6 +93,8 @@ pub(super) struct Replay<'a> {
     fleet: Fleet,
     chooser: Box<dyn Chooser + 'a>,
     random: fastrand::Rng,
+    /// The seats of machines that changed since somebody asked.
+    changed: Vec<u32>,
 }
 
 impl<'a> Replay<'a> {
@@ -106,12 +108,20 @@ impl<'a> Replay<'a> {
         let mut rooms: Vec<_> = workload.machines.iter().map(Room::new).collect();
         random.shuffle(&mut rooms);
         let fleet = Fleet { rooms, used: Used::default() };
-        Self { chooser: chooser(&fleet), fleet, random }
+        Self { chooser: chooser(&fleet), fleet, random, changed: Vec::new() }
     }
 
     /// The machines and what is in use.
     pub(super) fn fleet(&self) -> &Fleet {
         &self.fleet
+    }
+
+    /// The seats of machines that changed since this was asked before, each once.
+    pub(super) fn take_changed(&mut self) -> Vec<u32> {
+        let mut changed = std::mem::take(&mut self.changed);
+        changed.sort_unstable();
+        changed.dedup();
+        changed
     }
 
     /// Places a task; `None` where no machine fits.
@@ -141,6 +151,7 @@ impl<'a> Replay<'a> {
 
     fn change(&mut self, change: Change, task: &Shape, place: Place) {
         self.fleet.change(change, task, place);
+        self.changed.push(place.seat);
         self.chooser.changed(change, task, place, &self.fleet);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::measure::{Average, Capacity, Load, Waits};
+use super::measure::{Average, Gauge, Load, Waits};
 use super::replay::{Place, Replay};
 use super::workload::{Shape, Workload};
 
@@ -53,8 +53,7 @@ pub(super) fn timeline(
     workload: &Workload,
     replay: Replay<'_>,
     at_once: usize,
-    capacity: &Capacity,
-    fragmentation: impl Fn(&Replay<'_>) -> f64,
+    mut gauge: Gauge<'_>,
 ) -> Timeline {
     let arrivals = workload.tasks.iter().enumerate();
     let arrivals = arrivals.map(|(i, task)| (task.arrival_s.unwrap_or(0), Event::Arrives(i)));
@@ -66,8 +65,9 @@ pub(super) fn timeline(
     let (mut now, mut load, mut useless) = (first, Average::default(), 0.0);
     while let Some((at, _)) = run.events.first().copied() {
         if at > now {
-            load.add(capacity.load(run.replay.fleet()), at - now);
-            useless += fragmentation(&run.replay) * (at - now) as f64;
+            let (now_used, now_useless) = gauge.measure(&mut run.replay);
+            load.add(now_used, at - now);
+            useless += now_useless * (at - now) as f64;
         }
         now = at;
         run.step(now);

@@ -15,11 +15,12 @@ use crate::args::BenchTrace;
 
 pub fn run(bench: &BenchTrace) -> Result<(), BoxError> {
     let workloads = options::workloads(bench)?;
+    let workloads: Vec<_> =
+        workloads.into_iter().map(|workload| workload.faster(bench.speed.get())).collect();
     let mut plan = Plan::new(&workloads);
     plan.contenders = options::contenders(&bench.policy)?;
     plan.seeds = options::seeds(&bench.seeds)?;
     plan.demands.clone_from(&bench.demand);
-    plan.demands.sort_unstable();
     let resolution = bench.resolution.map(std::num::NonZeroU32::get);
     plan.rules = Rules { ties: options::ties(bench.ties), resolution };
     plan.bound = bench.bound.then_some(linear_bound);

@@ -79,6 +79,15 @@ pub trait NodeDialer: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// 502 or 503 where the node cannot be reached.
     async fn dial(&self, node: &Node) -> Result<Arc<dyn NodeApi>, Status>;
+
+    /// A connection to the node's own HTTP face, authenticated as this server, and the host that
+    /// requests over it name.
+    ///
+    /// # Errors
+    /// 503 where the node serves no HTTP, or cannot be reached.
+    async fn connect(&self, _node: &Node) -> Result<(Box<dyn Connection>, String), Status> {
+        Err(Status::unavailable("the node serves no HTTP"))
+    }
 }
 
 /// Which part of a log to send.

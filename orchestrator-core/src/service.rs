@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-use crate::node::ExecSession;
+use crate::node::{Connection, ExecSession};
 use crate::object::Object;
 use crate::request::ApiRequest;
 use crate::resource::ResourceDef;
@@ -82,12 +82,21 @@ pub enum ResponseBody {
 }
 
 /// Where an HTTP request goes on to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProxyTarget {
-    /// Whether over TLS.
-    pub secure: bool,
-    /// The address.
-    pub address: SocketAddr,
+pub enum ProxyTarget {
+    /// An address that is yet to be connected to.
+    Address {
+        /// Whether over TLS.
+        secure: bool,
+        /// The address.
+        address: SocketAddr,
+    },
+    /// A connection that is open already.
+    Connection {
+        /// The connection.
+        connection: Box<dyn Connection>,
+        /// The host that requests over it name.
+        host: String,
+    },
 }
 
 impl fmt::Debug for ResponseBody {

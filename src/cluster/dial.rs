@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Node;
 use orchestrator_apiserver::kubelet::{CLIENT_NAME, KubeletDialer};
 use orchestrator_apiserver::tls::{Pki, TlsError};
-use orchestrator_core::node::{NodeApi, NodeDialer};
+use orchestrator_core::node::{Connection, NodeApi, NodeDialer};
 use orchestrator_core::{Env, Status, UserInfo};
 use orchestrator_runtime::agent::NodeTable;
 use parking_lot::Mutex;
@@ -61,5 +61,9 @@ impl NodeDialer for Dialer {
             Some(local) => Ok(local),
             None => self.remote().map_err(Status::internal)?.dial(node).await,
         }
+    }
+
+    async fn connect(&self, node: &Node) -> Result<(Box<dyn Connection>, String), Status> {
+        self.remote().map_err(Status::internal)?.connect(node).await
     }
 }

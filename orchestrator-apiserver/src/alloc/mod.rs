@@ -1,22 +1,29 @@
 //! Addresses and ports that the server hands out to services.
 //!
-//! The truth is in the stored services. [`Services`] keeps it as two sets that are read from the
-//! store once; a [`Reservation`] takes from them before a write, and gives back what a write that
-//! fails, or a change that drops something, leaves unused. Two writes at the same time can never
-//! take the same address.
+//! The truth is in the store: a `claim` for everything that a service holds, written and removed
+//! in the transaction that writes or removes the service. Any number of servers on one store can
+//! hand out at the same time; two of them never hand out the same.
+//!
+//! What is known to be taken is kept as two sets, so that drawing a free number reads nothing. A
+//! [`Reservation`] takes from them before a write, and gives back what a write that fails leaves
+//! unused. The sets may lag behind what other servers do: the transaction finds that out, the set
+//! is corrected, and the write is tried again with another number.
 
 mod addresses;
+mod claim;
+mod draft;
+mod load;
 mod pool;
 mod ports;
 mod reservation;
 
-pub(crate) use reservation::Reservation;
+pub(crate) use reservation::{Reservation, given_up, hands_out};
 
 use std::net::IpAddr;
 
 use orchestrator_core::object::Object;
 use orchestrator_core::resource::Network;
-use orchestrator_core::{GroupVersionResource, Json, Status};
+use orchestrator_core::{Env, Json, Status};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
@@ -57,18 +64,22 @@ impl Services {
     }
 
     /// The sets, read from the store before they are first used.
-    pub(crate) async fn pools(&self, objects: &Objects) -> Result<&Mutex<Pools>, Status> {
-        let load = || async {
-            let gvr = GroupVersionResource::new("", "v1", "services");
-            let stored = objects.list(&gvr, "").await?;
-            let mut pools = self.pools.lock();
-            for item in &stored {
-                pools.mark(&Held::by(item.tree().map_err(Status::internal)?));
-            }
-            Ok(())
-        };
-        self.loaded.get_or_try_init(load).await?;
+    async fn pools(&self, objects: &Objects, env: &Env) -> Result<&Mutex<Pools>, Status> {
+        self.loaded.get_or_try_init(|| self.load(objects, env)).await?;
         Ok(&self.pools)
+    }
+
+    /// Looks up which of `wanted`, thought to be taken, others have given back since.
+    async fn look_again(&self, objects: &Objects, wanted: &Held) -> Result<(), Status> {
+        for one in wanted.one_by_one() {
+            let is_taken = self.pools.lock().has(&one);
+            for key in claim::keys(&one).into_iter().filter(|_| is_taken) {
+                if objects.read(key).await?.is_none() {
+                    self.pools.lock().free(&one);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Gives back what a deleted service held.
@@ -100,6 +111,19 @@ impl Pools {
         }
     }
 
+    /// Whether anything of `held` is taken.
+    fn has(&self, held: &Held) -> bool {
+        held.addresses.iter().any(|ip| self.addresses.is_taken(addresses::number(*ip)))
+            || held.ports.iter().any(|port| self.ports.is_taken(u128::from(*port)))
+    }
+
+    /// Takes `held` for all that is taken.
+    fn reset(&mut self, held: &Held) {
+        self.addresses.free_all();
+        self.ports.free_all();
+        self.mark(held);
+    }
+
     fn free(&mut self, held: &Held) {
         held.addresses.iter().for_each(|ip| self.addresses.free(addresses::number(*ip)));
         held.ports.iter().for_each(|port| self.ports.free(u128::from(*port)));
@@ -126,6 +150,25 @@ impl Held {
         ports.sort_unstable();
         ports.dedup();
         Self { addresses, ports }
+    }
+
+    /// The same in parts, each of one address or port.
+    fn one_by_one(&self) -> impl Iterator<Item = Self> {
+        let addresses = self.addresses.iter();
+        let addresses = addresses.map(|ip| Self { addresses: vec![*ip], ..Self::default() });
+        let ports = self.ports.iter().map(|port| Self { ports: vec![*port], ..Self::default() });
+        addresses.chain(ports)
+    }
+
+    /// Adds what `other` holds.
+    fn add(&mut self, mut other: Self) {
+        self.addresses.append(&mut other.addresses);
+        self.ports.append(&mut other.ports);
+    }
+
+    /// Whether it is nothing.
+    fn is_empty(&self) -> bool {
+        self.addresses.is_empty() && self.ports.is_empty()
     }
 
     /// What of this `other` does not hold.

@@ -32,6 +32,16 @@ impl Pool {
         self.taken.insert(number)
     }
 
+    /// Whether `number` is taken.
+    pub(crate) fn is_taken(&self, number: u128) -> bool {
+        self.taken.contains(&number)
+    }
+
+    /// Gives all numbers back.
+    pub(crate) fn free_all(&mut self) {
+        self.taken.clear();
+    }
+
     /// Gives `number` back.
     pub(crate) fn free(&mut self, number: u128) {
         self.taken.remove(&number);

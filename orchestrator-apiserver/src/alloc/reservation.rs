@@ -1,16 +1,15 @@
 //! What one write of a service takes, until it is known whether the write happens.
 
-use orchestrator_core::field::{FieldError, FieldErrors, Path};
+use orchestrator_core::Status;
+use orchestrator_core::field::{FieldErrorKind, FieldErrors};
 use orchestrator_core::object::Object;
-use orchestrator_core::{Env, Json, Status};
+use orchestrator_core::store::Key;
 use parking_lot::Mutex;
-use serde_json::json;
 
-use super::{Held, Pools, addresses, is_service};
+use super::draft::Draft;
+use super::{Held, Pools, claim, is_service};
 use crate::pipeline::Cx;
-
-/// The port that a dry run shows: none that could be handed out, so that nobody relies on it.
-const DRY_RUN_PORT: u16 = 32769;
+use crate::registry::Beside;
 
 /// Addresses and ports taken for a write; dropped without [`keep`](Self::keep) it gives them back.
 #[must_use]
@@ -20,6 +19,20 @@ pub(crate) struct Reservation<'a> {
     taken: Held,
     /// What the write gives up, where it happens.
     given_up: Held,
+    beside: Beside,
+}
+
+/// Whether the server hands something out to the objects that the request is about.
+pub(crate) fn hands_out(cx: &Cx<'_>) -> bool {
+    is_service(cx) && cx.request.subresource.is_empty()
+}
+
+/// What goes with a service that is removed; nothing for other kinds.
+pub(crate) fn given_up(cx: &Cx<'_>, old: &Object) -> Beside {
+    match is_service(cx) {
+        true => Beside { take: Vec::new(), give: claim::keys(&Held::by(old)) },
+        false => Beside::default(),
+    }
 }
 
 impl<'a> Reservation<'a> {
@@ -27,6 +40,7 @@ impl<'a> Reservation<'a> {
         pools: None,
         taken: Held { addresses: Vec::new(), ports: Vec::new() },
         given_up: Held { addresses: Vec::new(), ports: Vec::new() },
+        beside: Beside { take: Vec::new(), give: Vec::new() },
     };
 
     /// Fills in what `new` leaves to the server and takes what it names; nothing for other kinds.
@@ -38,17 +52,43 @@ impl<'a> Reservation<'a> {
         new: &mut Object,
         old: Option<&Object>,
     ) -> Result<Reservation<'a>, Status> {
-        if !is_service(cx) || !cx.request.subresource.is_empty() {
+        if !hands_out(cx) {
             return Ok(Self::NONE);
         }
         let server = cx.server;
-        let pools = server.services.pools(&server.objects).await?;
+        let pools = server.services.pools(&server.objects, &server.env).await?;
         let held = old.map(Held::by).unwrap_or_default();
+        let named = Held::by(new).minus(&held);
+        server.services.look_again(&server.objects, &named).await?;
+        let mut filled = Self::fill(cx, pools, &held, new);
+        if filled.as_ref().is_err_and(|errors| errors.is_full()) {
+            // Others may have given something back.
+            server.services.load(&server.objects, &server.env).await?;
+            filled = Self::fill(cx, pools, &held, new);
+        }
+        let taken = filled
+            .map_err(|errors| Status::invalid(&cx.resource.group_kind, new.name(), &errors.0))?;
+        if cx.request.options.is_dry_run() {
+            return Ok(Self::NONE);
+        }
+        let given_up = held.minus(&Held::by(new));
+        let beside = claim::beside(&server.env, &new.key(), &taken, &given_up);
+        Ok(Self { pools: Some(pools), taken, given_up, beside })
+    }
+
+    /// Fills in `new`; what was taken for it.
+    fn fill(
+        cx: &Cx<'_>,
+        pools: &Mutex<Pools>,
+        held: &Held,
+        new: &mut Object,
+    ) -> Result<Held, Refused> {
+        let server = cx.server;
         let dry_run = cx.request.options.is_dry_run();
         let mut draft = Draft {
             pools: &mut pools.lock(),
             env: &server.env,
-            held: &held,
+            held,
             taken: Held::default(),
             cidr: &server.network.service_cidr,
             node_ports: server.network.node_ports,
@@ -59,12 +99,12 @@ impl<'a> Reservation<'a> {
         if dry_run || result.is_err() {
             draft.pools.free(&taken);
         }
-        result.map_err(|errors| Status::invalid(&cx.resource.group_kind, new.name(), &errors))?;
-        if dry_run {
-            return Ok(Self::NONE);
-        }
-        let given_up = held.minus(&Held::by(new));
-        Ok(Self { pools: Some(pools), taken, given_up })
+        result.map(|()| taken).map_err(Refused)
+    }
+
+    /// What the write does to claims.
+    pub(crate) fn beside(&self) -> &Beside {
+        &self.beside
     }
 
     /// The write has happened.
@@ -72,6 +112,14 @@ impl<'a> Reservation<'a> {
         if let Some(pools) = self.pools.take() {
             pools.lock().free(&self.given_up);
         }
+    }
+
+    /// The write has not happened, because others have the claims `keys`.
+    pub(crate) fn lost(self, keys: &[Key]) {
+        let Some(pools) = self.pools else { return };
+        drop(self);
+        let mut pools = pools.lock();
+        keys.iter().for_each(|key| pools.mark(&claim::of(key)));
     }
 }
 
@@ -83,160 +131,12 @@ impl Drop for Reservation<'_> {
     }
 }
 
-/// A service being filled in.
-struct Draft<'d> {
-    pools: &'d mut Pools,
-    env: &'d Env,
-    /// What the service held before.
-    held: &'d Held,
-    taken: Held,
-    cidr: &'d str,
-    node_ports: (u16, u16),
-    dry_run: bool,
-}
+/// Why a service cannot be filled in.
+struct Refused(FieldErrors);
 
-impl Draft<'_> {
-    fn fill(&mut self, service: &mut Object) -> Result<(), FieldErrors> {
-        self.fill_address(service)?;
-        self.fill_ports(service)
-    }
-
-    fn fill_address(&mut self, service: &mut Object) -> Result<(), FieldErrors> {
-        let named = service.text_at(&["spec", "clusterIP"]).to_owned();
-        if service.text_at(&["spec", "type"]) == "ExternalName" || named == "None" {
-            return Ok(());
-        }
-        if named.is_empty() {
-            // A dry run draws no lot, so that two of them answer the same.
-            let spread = if self.dry_run { 1 } else { self.pools.addresses.spread() };
-            let start = u128::from(self.env.random_below(spread));
-            let Some(number) = self.pools.addresses.take_next(start) else {
-                let path = Path::new("spec");
-                let why = "failed to allocate a serviceIP: range is full";
-                return Err(vec![FieldError::internal(&path.child("clusterIPs"), why)]);
-            };
-            let address = addresses::address(number, self.cidr.contains(':'));
-            self.taken.addresses.push(address);
-            let spec = service.map_mut("spec");
-            spec.insert("clusterIP".into(), Json::from(address.to_string()));
-            spec.insert("clusterIPs".into(), json!([address.to_string()]));
-            return Ok(());
-        }
-        let Ok(address) = named.parse() else { return Ok(()) };
-        if self.held.addresses.contains(&address) {
-            return Ok(());
-        }
-        let number = addresses::number(address);
-        let why = if !self.pools.addresses.contains(number) {
-            match self.dry_run {
-                true => format!(
-                    "the provided IP ({address}) is not in the valid range. The range of valid \
-                     IPs is {}",
-                    self.cidr
-                ),
-                false => "the provided network does not match the current range".to_owned(),
-            }
-        } else if self.dry_run {
-            return Ok(());
-        } else if self.pools.addresses.take(number) {
-            self.taken.addresses.push(address);
-            return Ok(());
-        } else {
-            "provided IP is already allocated".to_owned()
-        };
-        let why = format!("failed to allocate IP {address}: {why}");
-        let all = service.at(&["spec", "clusterIPs"]).cloned().unwrap_or_else(|| json!([named]));
-        let path = Path::new("spec");
-        Err(vec![FieldError::invalid(&path.child("clusterIPs"), &all, why)])
-    }
-
-    fn fill_ports(&mut self, service: &mut Object) -> Result<(), FieldErrors> {
-        let wanted = match service.text_at(&["spec", "type"]) {
-            "NodePort" => true,
-            "LoadBalancer" => service
-                .at(&["spec", "allocateLoadBalancerNodePorts"])
-                .is_none_or(|flag| flag.as_bool() != Some(false)),
-            _ => return Ok(()),
-        };
-        let needs_check = service.text_at(&["spec", "type"]) == "LoadBalancer"
-            && service.text_at(&["spec", "externalTrafficPolicy"]) == "Local";
-        let spec = service.map_mut("spec");
-        let ports = spec.get_mut("ports").and_then(Json::as_array_mut);
-        // A number that one port of the service has may serve the other protocol too.
-        let mut own: Vec<(u16, String, u64)> = Vec::new();
-        for (i, port) in ports.into_iter().flatten().enumerate() {
-            let Json::Object(port) = port else { continue };
-            let protocol = port.get("protocol").and_then(Json::as_str).unwrap_or("TCP").to_owned();
-            let inner = port.get("port").and_then(Json::as_u64).unwrap_or_default();
-            let named = port.get("nodePort").and_then(Json::as_u64).unwrap_or_default();
-            let number = match u16::try_from(named).unwrap_or(u16::MAX) {
-                0 if !wanted => continue,
-                0 => match own.iter().find(|(_, p, n)| *n == inner && *p != protocol) {
-                    Some((number, ..)) => *number,
-                    None => self.draw(&own)?,
-                },
-                number => {
-                    let shared = own.iter().any(|(n, p, _)| *n == number && *p != protocol);
-                    if !shared {
-                        self.take(number, i, &own)?;
-                    }
-                    number
-                }
-            };
-            port.insert("nodePort".into(), Json::from(number));
-            own.push((number, protocol, inner));
-        }
-        if needs_check && spec.get("healthCheckNodePort").and_then(Json::as_u64).unwrap_or(0) == 0 {
-            let number = self.draw(&own)?;
-            spec.insert("healthCheckNodePort".into(), Json::from(number));
-        }
-        Ok(())
-    }
-
-    /// Takes any free port.
-    fn draw(&mut self, own: &[(u16, String, u64)]) -> Result<u16, FieldErrors> {
-        if self.dry_run {
-            let highest = own.iter().map(|(number, ..)| *number).max().unwrap_or_default();
-            return Ok(DRY_RUN_PORT.max(highest.saturating_add(1)));
-        }
-        let start = u128::from(self.env.random_below(self.pools.ports.spread()));
-        let drawn = self.pools.ports.take_next(start).and_then(|port| u16::try_from(port).ok());
-        let Some(port) = drawn else {
-            let (spec, why) = (Path::new("spec"), "failed to allocate a nodePort: range is full");
-            return Err(vec![FieldError::internal(&spec.child("ports"), why)]);
-        };
-        self.taken.ports.push(port);
-        Ok(port)
-    }
-
-    /// Takes the port that the service names.
-    fn take(
-        &mut self,
-        number: u16,
-        index: usize,
-        own: &[(u16, String, u64)],
-    ) -> Result<(), FieldErrors> {
-        let twice = own.iter().any(|(port, ..)| *port == number);
-        if self.held.ports.contains(&number) && !twice {
-            return Ok(());
-        }
-        let why = if !self.pools.ports.contains(u128::from(number)) {
-            let (first, last) = self.node_ports;
-            format!(
-                "provided port is not in the valid range. The range of valid ports is \
-                 {first}-{last}"
-            )
-        } else if !twice && (self.dry_run || self.pools.ports.take(u128::from(number))) {
-            if !self.dry_run {
-                self.taken.ports.push(number);
-            }
-            return Ok(());
-        } else {
-            "provided port is already allocated".to_owned()
-        };
-        let spec = Path::new("spec");
-        let ports = spec.child("ports");
-        let port = ports.index(index);
-        Err(vec![FieldError::invalid(&port.child("nodePort"), &Json::from(number), why)])
+impl Refused {
+    /// Whether it is for want of a free number.
+    fn is_full(&self) -> bool {
+        self.0.iter().any(|error| error.kind == FieldErrorKind::Internal)
     }
 }

@@ -22,7 +22,7 @@ use orchestrator_wire::session::{self, Purpose, Sessions, Upgrade};
 use super::answer::{self, Answer, Held};
 use super::metrics::Metrics;
 use super::path::{ResourcePath, Route};
-use super::proxy::Onward;
+use super::proxy::{self, Onward};
 use super::query::Query;
 use super::request::{self, text};
 use super::{body, fixed};
@@ -289,9 +289,11 @@ impl Call<'_> {
         let ResponseBody::Proxy(target) = response.body else {
             return Err(Status::internal("the request goes nowhere"));
         };
-        let onward = Onward { target, path: &path, parts: self.parts, body };
+        let upgrade = proxy::upgrade(self.parts);
+        let onward = Onward { target, path: &path, parts: self.parts, body, upgrade };
         let late = pin!(env.sleep(PATIENCE));
-        match select(pin!(onward.send(env)), late).await {
+        let sessions = &self.service.shared.sessions;
+        match select(pin!(onward.send(env, sessions)), late).await {
             Either::Left((answer, _)) => answer,
             Either::Right(_) => Err(Status::timeout("the pod did not answer in time", 1)),
         }

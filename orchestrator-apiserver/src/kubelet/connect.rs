@@ -15,6 +15,7 @@ use orchestrator_core::{BoxError, Env, Status};
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// How long a node may take to accept a connection and to begin an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,18 +45,32 @@ impl Endpoint {
         match select(pin!(self.send(target, headers)), late).await {
             Either::Left((Ok(answered), _)) => Ok(answered),
             Either::Left((Err(error), _)) => Err(self.unreachable(&*error)),
-            Either::Right(_) => {
-                let why = format!("error dialing backend: {} took too long", self.authority());
-                Err(Status::timeout(why, 1))
-            }
+            Either::Right(_) => Err(self.late()),
         }
     }
 
-    async fn send(&self, target: &str, headers: HeaderMap) -> Result<Answered, BoxError> {
+    /// A connection that no request has gone over yet.
+    ///
+    /// # Errors
+    /// 503 where the node cannot be reached, 504 where it takes too long.
+    pub(super) async fn open(&self) -> Result<TlsStream<TcpStream>, Status> {
+        let late = pin!(self.env.sleep(PATIENCE));
+        match select(pin!(self.connect()), late).await {
+            Either::Left((Ok(stream), _)) => Ok(stream),
+            Either::Left((Err(error), _)) => Err(self.unreachable(&*error)),
+            Either::Right(_) => Err(self.late()),
+        }
+    }
+
+    async fn connect(&self) -> Result<TlsStream<TcpStream>, BoxError> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         stream.set_nodelay(true)?;
         let name = ServerName::try_from(self.host.clone())?;
-        let stream = self.tls.connect(name, stream).await?;
+        Ok(self.tls.connect(name, stream).await?)
+    }
+
+    async fn send(&self, target: &str, headers: HeaderMap) -> Result<Answered, BoxError> {
+        let stream = self.connect().await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = self.env.spawn("node connection", async move {
             if let Err(error) = connection.with_upgrades().await {
@@ -70,7 +85,12 @@ impl Endpoint {
         Ok(Answered { answer, connection })
     }
 
-    fn authority(&self) -> String {
+    fn late(&self) -> Status {
+        Status::timeout(format!("error dialing backend: {} took too long", self.authority()), 1)
+    }
+
+    /// Host and port, as a URL has them.
+    pub(super) fn authority(&self) -> String {
         match self.host.contains(':') {
             true => format!("[{}]:{}", self.host, self.port),
             false => format!("{}:{}", self.host, self.port),

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{Node, NodeAddress};
-use orchestrator_core::node::{NodeApi, NodeDialer};
+use orchestrator_core::node::{Connection, NodeApi, NodeDialer};
 use orchestrator_core::{Env, Status};
 use orchestrator_wire::certificate::AnyServer;
 use rustls::client::WantsClientCert;
@@ -94,13 +94,24 @@ impl KubeletDialer {
 #[async_trait]
 impl NodeDialer for KubeletDialer {
     async fn dial(&self, node: &Node) -> Result<Arc<dyn NodeApi>, Status> {
+        Ok(Arc::new(RemoteNode(self.endpoint(node)?)))
+    }
+
+    async fn connect(&self, node: &Node) -> Result<(Box<dyn Connection>, String), Status> {
+        let endpoint = self.endpoint(node)?;
+        let host = endpoint.authority();
+        Ok((Box::new(endpoint.open().await?), host))
+    }
+}
+
+impl KubeletDialer {
+    fn endpoint(&self, node: &Node) -> Result<Endpoint, Status> {
         let name = node.metadata.name.as_deref().unwrap_or_default();
         let Some((host, port)) = address(node) else {
             let why = format!("node {name:?} cannot be reached: it serves no logs and no exec");
             return Err(Status::unavailable(why));
         };
-        let endpoint = Endpoint { host, port, tls: self.tls.clone(), env: self.env.clone() };
-        Ok(Arc::new(RemoteNode(endpoint)))
+        Ok(Endpoint { host, port, tls: self.tls.clone(), env: self.env.clone() })
     }
 }
 

@@ -13,7 +13,7 @@ pub use objects::Objects;
 pub use stored::Stored;
 
 pub(crate) use leases::Leases;
-pub(crate) use objects::{Replaced, failed, too_large_revision};
+pub(crate) use objects::{Beside, Created, Replaced, Swapped, failed, too_large_revision};
 
 use std::sync::{Arc, LazyLock};
 

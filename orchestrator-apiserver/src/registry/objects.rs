@@ -27,6 +27,47 @@ pub struct Objects {
 /// looks through.
 const SHORT_LIST: usize = 8;
 
+/// What a write does to other keys, in the same transaction.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Beside {
+    /// Keys that must not be there, and what is written to them.
+    pub(crate) take: Vec<(Key, Value)>,
+    /// Keys that go.
+    pub(crate) give: Vec<Key>,
+}
+
+impl Beside {
+    /// The transaction that does this and `op`, if `key` was written by `expected`; what is there
+    /// otherwise comes back in the order of [`take`](Self::take), behind `key` itself.
+    fn txn(&self, key: &Key, expected: Revision, op: Op) -> Txn {
+        let read = |key: &Key| Op::Range(Range::new(KeyRange { start: key.clone(), end: None }));
+        let takes = || self.take.iter().map(|(key, _)| key);
+        let absent = takes().map(|key| Compare::mod_revision(key.clone(), Revision::ZERO));
+        let put = |(key, value): &(Key, Value)| {
+            Op::Put(Put { key: key.clone(), value: Some(value.clone()), lease: Some(0) })
+        };
+        let gone = self.give.iter();
+        let gone = gone.map(|key| Op::Delete(KeyRange { start: key.clone(), end: None }));
+        let first = Compare::mod_revision(key.clone(), expected);
+        Txn {
+            compare: std::iter::once(first).chain(absent).collect(),
+            then: std::iter::once(op).chain(self.take.iter().map(put)).chain(gone).collect(),
+            otherwise: std::iter::once(key).chain(takes()).map(read).collect(),
+        }
+    }
+}
+
+/// How the creation of an object went.
+#[derive(Debug)]
+pub(crate) enum Created {
+    /// It was done, at this revision.
+    Done(Revision),
+    /// Its key is there already.
+    Exists,
+    /// Keys are there that it wanted to take besides.
+    Taken(Vec<Key>),
+}
+
 /// How a replacement or a removal of an expected state went.
 #[derive(Debug)]
 pub(crate) enum Replaced {
@@ -34,6 +75,28 @@ pub(crate) enum Replaced {
     Done(Revision),
     /// Something else is there now, or nothing.
     Changed(Option<Stored>),
+}
+
+/// How such a step went that does something besides.
+#[derive(Debug)]
+pub(crate) enum Swapped {
+    /// It was done, at this revision.
+    Done(Revision),
+    /// Something else is there now, or nothing.
+    Changed(Option<Stored>),
+    /// Keys are there that it wanted to take besides.
+    Taken(Vec<Key>),
+}
+
+impl Swapped {
+    /// The same of a step that takes nothing.
+    fn plain(self) -> Replaced {
+        match self {
+            Self::Done(revision) => Replaced::Done(revision),
+            Self::Changed(now) => Replaced::Changed(now),
+            Self::Taken(_) => Replaced::Changed(None),
+        }
+    }
 }
 
 impl Objects {
@@ -110,21 +173,48 @@ impl Objects {
         self.store.watch(request).await
     }
 
-    /// Writes a key that is not there; `None` where it is.
+    /// All keys of `range` at `revision`.
+    pub(crate) async fn read_all(
+        &self,
+        range: KeyRange,
+        revision: Revision,
+    ) -> Result<Vec<Stored>, Status> {
+        let found = self.range(Range { revision, ..Range::new(range) }).await?;
+        Ok(found.kvs.into_iter().map(Stored::from).collect())
+    }
+
+    /// Writes a key that is not there.
     pub(crate) async fn create(
         &self,
         key: Key,
         value: Value,
         lease: LeaseId,
-    ) -> Result<Option<Revision>, Status> {
+    ) -> Result<Created, Status> {
+        self.create_beside(key, value, lease, &Beside::default()).await
+    }
+
+    /// The same, and what is to be done besides.
+    pub(crate) async fn create_beside(
+        &self,
+        key: Key,
+        value: Value,
+        lease: LeaseId,
+        beside: &Beside,
+    ) -> Result<Created, Status> {
         let put = Put { key: key.clone(), value: Some(value), lease: Some(lease) };
-        let txn = Txn {
-            compare: vec![Compare::mod_revision(key, Revision::ZERO)],
-            then: vec![Op::Put(put)],
-            otherwise: Vec::new(),
-        };
+        let mut txn = beside.txn(&key, Revision::ZERO, Op::Put(put));
+        if beside.take.is_empty() {
+            txn.otherwise.clear();
+        }
         let done = self.store.txn(txn).await.map_err(|error| failed(&error))?;
-        Ok(done.succeeded.then_some(done.revision))
+        if done.succeeded {
+            return Ok(Created::Done(done.revision));
+        }
+        let mut found = done.results.into_iter().map(found);
+        Ok(match found.next().flatten() {
+            None if !beside.take.is_empty() => Created::Taken(taken(found)),
+            _ => Created::Exists,
+        })
     }
 
     /// Writes `value` over what `expected` was.
@@ -133,35 +223,61 @@ impl Objects {
         expected: &Stored,
         value: Value,
     ) -> Result<Replaced, Status> {
+        Ok(self.replace_beside(expected, value, &Beside::default()).await?.plain())
+    }
+
+    /// The same, and what is to be done besides.
+    pub(crate) async fn replace_beside(
+        &self,
+        expected: &Stored,
+        value: Value,
+        beside: &Beside,
+    ) -> Result<Swapped, Status> {
         let key = expected.key.clone();
         let put = Put { key, value: Some(value), lease: Some(expected.lease) };
-        self.swap(expected, Op::Put(put)).await
+        self.swap(expected, Op::Put(put), beside).await
     }
 
     /// Deletes what `expected` was.
     pub(crate) async fn remove(&self, expected: &Stored) -> Result<Replaced, Status> {
-        let keys = KeyRange { start: expected.key.clone(), end: None };
-        self.swap(expected, Op::Delete(keys)).await
+        Ok(self.remove_beside(expected, &Beside::default()).await?.plain())
     }
 
-    async fn swap(&self, expected: &Stored, op: Op) -> Result<Replaced, Status> {
-        let key = expected.key.clone();
-        let read = Range::new(KeyRange { start: key.clone(), end: None });
-        let txn = Txn {
-            compare: vec![Compare::mod_revision(key, expected.revision())],
-            then: vec![op],
-            otherwise: vec![Op::Range(read)],
-        };
+    /// The same, and what is to be done besides.
+    pub(crate) async fn remove_beside(
+        &self,
+        expected: &Stored,
+        beside: &Beside,
+    ) -> Result<Swapped, Status> {
+        let keys = KeyRange { start: expected.key.clone(), end: None };
+        self.swap(expected, Op::Delete(keys), beside).await
+    }
+
+    async fn swap(&self, expected: &Stored, op: Op, beside: &Beside) -> Result<Swapped, Status> {
+        let txn = beside.txn(&expected.key, expected.revision(), op);
         let done = self.store.txn(txn).await.map_err(|error| failed(&error))?;
         if done.succeeded {
-            return Ok(Replaced::Done(done.revision));
+            return Ok(Swapped::Done(done.revision));
         }
-        let current = match done.results.into_iter().next() {
-            Some(OpResult::Range(found)) => found.kvs.into_iter().next().map(Stored::from),
-            _ => None,
-        };
-        Ok(Replaced::Changed(current))
+        let mut found = done.results.into_iter().map(found);
+        Ok(match found.next().flatten() {
+            Some(now) if now.revision() == expected.revision() => Swapped::Taken(taken(found)),
+            now => Swapped::Changed(now),
+        })
     }
+}
+
+/// The key that a read of one key found.
+fn found(result: OpResult) -> Option<Stored> {
+    match result {
+        OpResult::Range(found) => found.kvs.into_iter().next().map(Stored::from),
+        _ => None,
+    }
+}
+
+/// The keys that were there.
+fn taken(found: impl Iterator<Item = Option<Stored>>) -> Vec<Key> {
+    found.flatten().map(|stored| stored.key).collect()
 }
 
 /// The status of a store's failure where the request itself was sound.

@@ -5,16 +5,21 @@ use std::sync::Arc;
 use orchestrator_core::object::Object;
 use orchestrator_core::request::Body;
 use orchestrator_core::service::ResponseBody;
+use orchestrator_core::store::Key;
 use orchestrator_core::value::Item;
-use orchestrator_core::{Json, Status};
+use orchestrator_core::{Json, Revision, Status};
 
 use super::{admit, body, managed, metadata, options};
 use crate::admission::Operation;
-use crate::alloc::Reservation;
+use crate::alloc::{self, Reservation};
 use crate::pipeline::Cx;
+use crate::registry::{Beside, Created};
 
 /// How many generated names are tried before the request fails.
 const MAX_NAMES: usize = 8;
+
+/// How often addresses and ports are drawn anew that another server was faster to hand out.
+const MAX_TRIES: usize = 64;
 
 /// Makes the object of the body.
 pub(crate) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Status> {
@@ -27,6 +32,7 @@ pub(crate) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Stat
 }
 
 /// An object that is to be made.
+#[derive(Clone)]
 pub(crate) struct New {
     /// The object.
     pub(crate) object: Object,
@@ -66,12 +72,36 @@ pub(crate) async fn make(cx: &Cx<'_>, new: New) -> Result<Item, Status> {
     }
     strategy.prepare(&mut object, None, cx.change());
     check(cx, &object)?;
-    let reservation = Reservation::for_write(cx, &mut object, None).await?;
-    let object = admit::validate(cx, Operation::Create, object, None).await?;
-    strategy.warnings(&object, None, cx.change()).into_iter().for_each(|text| cx.warn(text));
-    let item = store(cx, New { object, managed }, generated).await?;
-    reservation.keep();
-    Ok(item)
+    // What is filled in is taken back where another server was faster.
+    let blank =
+        alloc::hands_out(cx).then(|| New { object: object.clone(), managed: managed.clone() });
+    let mut new = New { object, managed };
+    for _ in 0..MAX_TRIES {
+        let reservation = Reservation::for_write(cx, &mut new.object, None).await?;
+        new.object = admit::validate(cx, Operation::Create, new.object, None).await?;
+        let warnings = strategy.warnings(&new.object, None, cx.change());
+        warnings.into_iter().for_each(|text| cx.warn(text));
+        match (store(cx, new, generated, reservation.beside()).await?, &blank) {
+            (Made::Done(item), _) => {
+                reservation.keep();
+                return Ok(item);
+            }
+            (Made::Lost(keys), Some(blank)) => {
+                reservation.lost(&keys);
+                new = New::clone(blank);
+            }
+            (Made::Lost(_), None) => break,
+        }
+    }
+    Err(Status::unavailable("others are faster to take the addresses and ports of the service"))
+}
+
+/// How the writing of a new object went.
+enum Made {
+    /// It is there.
+    Done(Item),
+    /// Others have what it was to take besides: the claims at these keys.
+    Lost(Vec<Key>),
 }
 
 /// Gives the object a name, where it asks for one; whether it did.
@@ -81,10 +111,16 @@ fn name(cx: &Cx<'_>, object: &mut Object) -> bool {
 }
 
 /// Writes the object, under another name where the one that was generated is taken.
-async fn store(cx: &Cx<'_>, mut new: New, generated: bool) -> Result<Item, Status> {
+async fn store(
+    cx: &Cx<'_>,
+    mut new: New,
+    generated: bool,
+    beside: &Beside,
+) -> Result<Made, Status> {
     for _ in 0..MAX_NAMES {
-        match put(cx, new).await? {
-            Put::Done(item) => return Ok(item),
+        match put(cx, new, beside).await? {
+            Put::Done(item) => return Ok(Made::Done(item)),
+            Put::Lost(keys) => return Ok(Made::Lost(keys)),
             Put::Taken(back) if !generated => return Err(exists(cx, back.object.name(), false)),
             Put::Taken(back) => new = back,
         }
@@ -108,9 +144,11 @@ enum Put {
     Done(Item),
     /// Its name was there already.
     Taken(New),
+    /// Others have the claims at these keys.
+    Lost(Vec<Key>),
 }
 
-async fn put(cx: &Cx<'_>, new: New) -> Result<Put, Status> {
+async fn put(cx: &Cx<'_>, new: New, beside: &Beside) -> Result<Put, Status> {
     let key = cx.resource.key(&cx.request.namespace, new.object.name());
     let objects = &cx.server.objects;
     if cx.request.options.is_dry_run() {
@@ -122,11 +160,13 @@ async fn put(cx: &Cx<'_>, new: New) -> Result<Put, Status> {
     let New { object, managed } = new;
     let value = cx.resource.to_stored(object, managed.as_deref())?;
     let lease = cx.server.leases.lease(cx.resource.def.storage.ttl_s).await?;
-    let revision = objects.create(key, value.clone(), lease).await?;
-    let item = cx.resource.present(Item::new(value, revision.unwrap_or_default()))?;
-    if revision.is_some() {
-        return Ok(Put::Done(item));
-    }
+    let item = match objects.create_beside(key, value.clone(), lease, beside).await? {
+        Created::Done(revision) => {
+            return cx.resource.present(Item::new(value, revision)).map(Put::Done);
+        }
+        Created::Taken(keys) => return Ok(Put::Lost(keys)),
+        Created::Exists => cx.resource.present(Item::new(value, Revision::ZERO))?,
+    };
     let mut object = Arc::unwrap_or_clone(item.lean().map_err(Status::internal)?);
     if managed.is_some() {
         // Another version than the stored one is made of the whole.

@@ -12,8 +12,9 @@ use serde_json::json;
 use super::garbage::Dependents;
 use super::removal::{self, Step};
 use super::{admit, options, rules};
+use crate::alloc;
 use crate::pipeline::Cx;
-use crate::registry::{Replaced, Stored};
+use crate::registry::{Replaced, Stored, Swapped};
 
 /// How often a deletion is tried when others change the object at the same time.
 const MAX_TRIES: usize = 64;
@@ -154,12 +155,15 @@ async fn end(cx: &Cx<'_>, stored: Stored) -> Result<Attempt, Status> {
     if cx.request.options.is_dry_run() {
         return Ok(Attempt::Done(Removed::Gone(last(stored.revision())?)));
     }
-    match cx.server.objects.remove(&stored).await? {
-        Replaced::Done(revision) => {
+    let beside = alloc::given_up(cx, stored.tree()?);
+    match cx.server.objects.remove_beside(&stored, &beside).await? {
+        Swapped::Done(revision) => {
             removal::after(cx, stored.tree()?);
             Ok(Attempt::Done(Removed::Gone(last(revision)?)))
         }
-        Replaced::Changed(now) => Ok(Attempt::Changed(now)),
+        Swapped::Changed(now) => Ok(Attempt::Changed(now)),
+        // It takes nothing; if the store thinks so, the object is looked at once more.
+        Swapped::Taken(_) => Ok(Attempt::Changed(Some(stored))),
     }
 }
 

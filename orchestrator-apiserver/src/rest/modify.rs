@@ -6,14 +6,15 @@ use std::sync::Arc;
 use orchestrator_core::field::{FieldError, Path};
 use orchestrator_core::object::Object;
 use orchestrator_core::resource::GroupKind;
+use orchestrator_core::store::Key;
 use orchestrator_core::value::Item;
 use orchestrator_core::{Json, Revision, Status};
 
 use super::{admit, managed, metadata, removal, revision};
 use crate::admission::Operation;
-use crate::alloc::Reservation;
+use crate::alloc::{self, Reservation};
 use crate::pipeline::Cx;
-use crate::registry::{Replaced, Stored};
+use crate::registry::{Beside, Stored, Swapped};
 
 /// How often a change is tried when others change the object at the same time.
 const MAX_TRIES: usize = 64;
@@ -107,37 +108,52 @@ async fn attempt(
     managed::settle(old, &mut new);
     let new = admit::validate(cx, Operation::Update, new, Some(old)).await?;
     strategy.warnings(&new, Some(old), cx.change()).into_iter().for_each(|text| cx.warn(text));
-    let attempt = put(cx, current, new).await?;
-    if matches!(attempt, Attempt::Done(_)) {
-        reservation.keep();
+    match put(cx, current, new, reservation.beside()).await? {
+        Put::Done(item) => {
+            reservation.keep();
+            Ok(Attempt::Done(item))
+        }
+        Put::Changed(now) => Ok(Attempt::Changed(now)),
+        Put::Lost(keys) => {
+            reservation.lost(&keys);
+            Ok(Attempt::Changed(Some(current.stored.clone())))
+        }
     }
-    Ok(attempt)
 }
 
-async fn put(cx: &Cx<'_>, current: &Current, new: Object) -> Result<Attempt, Status> {
+/// How the writing of a new state went.
+enum Put {
+    Done(Item),
+    Changed(Option<Stored>),
+    /// Others have the claims at these keys.
+    Lost(Vec<Key>),
+}
+
+async fn put(cx: &Cx<'_>, current: &Current, new: Object, beside: &Beside) -> Result<Put, Status> {
     let old = &*current.object;
     let revision = current.stored.revision();
     if new == *old {
-        return Ok(Attempt::Done(cx.resource.present(current.stored.item.clone())?));
+        return Ok(Put::Done(cx.resource.present(current.stored.item.clone())?));
     }
     let ends = removal::ends(&new, old);
     let value = cx.resource.to_stored(new, None)?;
     if cx.request.options.is_dry_run() {
-        return Ok(Attempt::Done(cx.resource.present(Item::new(value, revision))?));
+        return Ok(Put::Done(cx.resource.present(Item::new(value, revision))?));
     }
     let objects = &cx.server.objects;
     let replaced = match ends {
-        true => objects.remove(&current.stored).await?,
-        false => objects.replace(&current.stored, value.clone()).await?,
+        true => objects.remove_beside(&current.stored, &alloc::given_up(cx, old)).await?,
+        false => objects.replace_beside(&current.stored, value.clone(), beside).await?,
     };
     match replaced {
-        Replaced::Done(revision) => {
+        Swapped::Done(revision) => {
             if ends {
                 removal::after(cx, old);
             }
-            Ok(Attempt::Done(cx.resource.present(Item::new(value, revision))?))
+            Ok(Put::Done(cx.resource.present(Item::new(value, revision))?))
         }
-        Replaced::Changed(now) => Ok(Attempt::Changed(now)),
+        Swapped::Changed(now) => Ok(Put::Changed(now)),
+        Swapped::Taken(keys) => Ok(Put::Lost(keys)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `pods/proxy` and `services/proxy`: where a request to a pod or a service goes on to.
+//! `pods/proxy`, `services/proxy` and `nodes/proxy`: where a request to one of them goes on to.
 //!
 //! The name in the path says more than a name: `web`, `web:8080`, `https:web:443`. Only addresses
 //! are gone to that can be a pod's: the server stands where pods and users may not.
@@ -6,6 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
+use k8s_openapi::api::core::v1::Node;
 use orchestrator_core::object::Object;
 use orchestrator_core::service::{ProxyTarget, ResponseBody};
 use orchestrator_core::store::Range;
@@ -26,12 +27,13 @@ pub(super) async fn answer(cx: &Cx<'_>) -> Result<ResponseBody, Status> {
     let address = match kind {
         "pods" => pod(cx, &wanted).await?,
         "services" => service(cx, &wanted).await?,
+        "nodes" => return node(cx, &wanted).await.map(ResponseBody::Proxy),
         _ => return Err(Status::not_implemented(format!("{kind}/proxy"))),
     };
     if !may_be_reached(address.ip(), &cx.server.network().pod_cidr) {
         return Err(Status::bad_request("address not allowed"));
     }
-    Ok(ResponseBody::Proxy(ProxyTarget { secure: wanted.secure, address }))
+    Ok(ResponseBody::Proxy(ProxyTarget::Address { secure: wanted.secure, address }))
 }
 
 /// What the name in the path says.
@@ -86,6 +88,22 @@ async fn pod(cx: &Cx<'_>, wanted: &Wanted<'_>) -> Result<SocketAddr, Status> {
         })?,
     };
     Ok(SocketAddr::new(address, port))
+}
+
+/// A connection to a node's own face. Its port is the one that the node says; another one is
+/// refused, for behind it may be anything that listens on that machine.
+async fn node(cx: &Cx<'_>, wanted: &Wanted<'_>) -> Result<ProxyTarget, Status> {
+    let node: Node = read(cx, wanted.name).await?.to_typed().map_err(Status::internal)?;
+    let endpoints = node.status.as_ref().and_then(|status| status.daemon_endpoints.as_ref());
+    let port = endpoints.and_then(|all| all.kubelet_endpoint.as_ref()).map(|one| one.port);
+    if !wanted.port.is_empty() && wanted.port.parse().ok() != port {
+        return Err(Status::bad_request("address not allowed"));
+    }
+    let Some(nodes) = &cx.server.nodes else {
+        return Err(Status::unavailable("this server reaches no nodes"));
+    };
+    let (connection, host) = nodes.connect(&node).await?;
+    Ok(ProxyTarget::Connection { connection, host })
 }
 
 /// The first port that a container of the pod names.

@@ -1,5 +1,9 @@
 //! Requests that go on to pods and services.
 
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::Empty;
+use hyper_util::rt::TokioIo;
 use orchestrator_core::Env;
 use orchestrator_core::env::Task;
 use serde_json::json;
@@ -95,6 +99,65 @@ async fn a_service_stands_for_its_ready_endpoints() {
     proxy("s:81").await.failed(503);
     proxy("ftp:s:80").await.failed(400);
     proxy("nobody:80").await.failed(404);
+}
+
+/// Agrees to leave HTTP for a protocol of its own, in which it shouts.
+async fn shouter() -> (u16, Task<()>) {
+    let listener = TcpListener::bind((POD_IP, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let task = Env::system().spawn("shouter", async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap();
+        assert!(head.contains("upgrade: shouting\r\n") && head.contains("connection: Upgrade"));
+        let answer = "HTTP/1.1 101 Fine\r\nconnection: Upgrade\r\nupgrade: shouting\r\n\r\n";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        let mut word = [0; 5];
+        stream.read_exact(&mut word).await.unwrap();
+        stream.write_all(&word.map(|letter| letter.to_ascii_uppercase())).await.unwrap();
+    });
+    (port, task)
+}
+
+#[tokio::test]
+async fn a_request_may_leave_http_behind_the_proxy() {
+    let cluster = cluster().await;
+    let (port, _shouter) = shouter().await;
+    let (near, far) = tokio::io::duplex(4096);
+    let _server = cluster.service.serve_duplex(far);
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(near)).await.unwrap();
+    let _client = Env::system().spawn("client", async move {
+        connection.with_upgrades().await.unwrap();
+    });
+    let path = format!("/api/v1/namespaces/default/pods/p:{port}/proxy/x");
+    let request = Request::get(path)
+        .header("host", "cluster")
+        .header("authorization", format!("Bearer {}", cluster.pki.admin_token()))
+        .header("connection", "keep-alive, Upgrade")
+        .header("upgrade", "shouting")
+        .body(Empty::<Bytes>::new())
+        .unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+    assert_eq!(response.headers()["upgrade"], "shouting");
+    let mut session = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
+    session.write_all(b"hello").await.unwrap();
+    let mut heard = String::new();
+    session.read_to_string(&mut heard).await.unwrap();
+    assert_eq!(heard, "HELLO");
+}
+
+#[tokio::test]
+async fn a_node_that_serves_no_http_cannot_be_gone_to() {
+    let cluster = cluster().await;
+    cluster.post("/api/v1/nodes", &json!({"metadata": {"name": "n"}})).await;
+    cluster.get("/api/v1/nodes/n/proxy/healthz").await.failed(503);
+    cluster.get("/api/v1/nodes/n:22/proxy/").await.failed(400);
+    cluster.get("/api/v1/nodes/none/proxy/").await.failed(404);
 }
 
 #[tokio::test]

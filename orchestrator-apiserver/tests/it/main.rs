@@ -4,6 +4,7 @@
 //! [`ApiService`]: orchestrator_core::ApiService
 
 mod admission;
+mod claims;
 mod cluster;
 mod delete;
 mod http_discovery;

@@ -37,6 +37,19 @@ impl Sessions {
     pub fn new(env: Env) -> Self {
         Self { env, tasks: Mutex::default() }
     }
+
+    /// Runs `session` until it ends, or its owner.
+    ///
+    /// # Errors
+    /// 429 where too many sessions are open.
+    pub fn run(&self, session: impl Future<Output = ()> + Send + 'static) -> Result<(), Status> {
+        let mut tasks = self.tasks.lock();
+        if tasks.running() >= MAX_SESSIONS {
+            return Err(Status::too_many_requests("too many sessions are open", 1));
+        }
+        tasks.push(self.env.spawn("session", session));
+        Ok(())
+    }
 }
 
 /// What a client wants a session for.
@@ -188,17 +201,12 @@ impl Upgrade {
         F: Future<Output = ()> + Send + 'static,
     {
         let connection = self.connection;
-        let task = sessions.env.spawn("session", async move {
+        sessions.run(async move {
             match connection.await {
                 Ok(upgraded) => session(TokioIo::new(upgraded)).await,
                 Err(error) => tracing::debug!(%error, "connection was not upgraded"),
             }
-        });
-        let mut tasks = sessions.tasks.lock();
-        if tasks.running() >= MAX_SESSIONS {
-            return Err(Status::too_many_requests("too many sessions are open", 1));
-        }
-        tasks.push(task);
+        })?;
         let mut answer = Response::new(());
         *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = answer.headers_mut();

@@ -13,7 +13,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
     (JSON, &[]),
     ("orchestrator-core", &[]),
     ("orchestrator-kinds", &["orchestrator-core"]),
-    ("orchestrator-client", &["orchestrator-core"]),
+    ("orchestrator-client", &["orchestrator-core", "orchestrator-wire"]),
     ("orchestrator-store", &["orchestrator-core"]),
     ("orchestrator-wire", &["orchestrator-core"]),
     ("orchestrator-apiserver", &["orchestrator-core", "orchestrator-kinds", "orchestrator-wire"]),

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use orchestrator_store::sim::coverage::Table;
 
 use crate::options::Options;
 
@@ -16,7 +17,7 @@ const MOST_TOLD: usize = 5;
 struct Tally {
     failed: Vec<u64>,
     calls: usize,
-    lives: u64,
+    table: Table,
 }
 
 /// Plays the seeds; true if none failed, or if some did and a fault was planted.
@@ -40,14 +41,14 @@ pub fn run(options: &Options) -> bool {
     let mut tally = tally.into_inner().expect("no thread panicked");
     tally.failed.sort_unstable();
     summary(options, &tally);
-    tally.failed.is_empty() != options.planted
+    tally.failed.is_empty() == options.planted.is_none()
 }
 
 fn one(options: &Options, seed: u64, tally: &Mutex<Tally>, bar: &ProgressBar) {
     let outcome = options.subject.play(seed);
     let mut tally = tally.lock().expect("no thread panicked");
     tally.calls += outcome.calls.0;
-    tally.lives += u64::from(outcome.lives);
+    tally.table.add(&outcome.coverage);
     if !outcome.violations.is_empty() {
         tally.failed.push(seed);
         bar.set_message(format!(", {} failed", tally.failed.len()));
@@ -70,10 +71,10 @@ fn bar(seeds: u64) -> ProgressBar {
 fn summary(options: &Options, tally: &Tally) {
     let cpu = cpu_time();
     let speed = options.seeds as f64 / cpu.as_secs_f64() * 60.0;
-    let (seeds, calls, lives) = (options.seeds, tally.calls, tally.lives);
+    let (seeds, calls) = (options.seeds, tally.calls);
+    println!("{}", tally.table);
     println!(
-        "{seeds} seeds from {}, {calls} calls, {lives} lives of members; {:.1} s of CPU, \
-         {speed:.0} seeds a CPU minute",
+        "{seeds} seeds from {}, {calls} calls; {:.1} s of CPU, {speed:.0} seeds a CPU minute",
         options.from,
         cpu.as_secs_f64(),
     );
@@ -82,7 +83,7 @@ fn summary(options: &Options, tally: &Tally) {
         failed => {
             let shown: Vec<_> = failed.iter().take(20).map(u64::to_string).collect();
             println!("{} failed: {}", failed.len(), shown.join(" "));
-            println!("look at one with --replay {}", failed[0]);
+            println!("look at one:  {}", options.command(failed[0], None));
         }
     }
 }

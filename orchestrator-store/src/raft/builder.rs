@@ -8,6 +8,7 @@ use orchestrator_core::Env;
 
 use super::network::Transport;
 use super::start;
+use super::witness::Witness;
 use super::{RaftStore, StartError};
 use crate::disk::{Disk, Files};
 use crate::mvcc::Limits;
@@ -77,6 +78,7 @@ pub struct Builder {
     pub(super) timing: Timing,
     pub(super) images: Images,
     pub(super) planted: Planted,
+    pub(super) witness: Witness,
 }
 
 impl Default for Builder {
@@ -101,6 +103,7 @@ impl Default for Builder {
             },
             images: Images { entries: 500_000, bytes: 256 << 20, kept_entries: 10_000 },
             planted: Planted::NONE,
+            witness: Witness::default(),
         }
     }
 }
@@ -194,6 +197,13 @@ impl Builder {
     #[doc(hidden)]
     pub fn planted(mut self, planted: Planted) -> Self {
         self.planted = planted;
+        self
+    }
+
+    /// Tells `witness` what happens inside.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn witness(mut self, witness: Witness) -> Self {
+        self.witness = witness;
         self
     }
 

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, oneshot};
 use super::snapshot::{Builder, Image, Snapshots};
 use super::state::State;
 use super::types::{LogId, Payload, Proposal, Reply, Request, SnapshotMeta, StoredMembers, Types};
+use super::witness::{Sight, Witness};
 use crate::mvcc::Command;
 use crate::operator::{Alarm, AlarmKind, AlarmOp};
 use crate::replica::Replica;
@@ -38,10 +39,11 @@ pub(super) struct Copy {
     pub(super) leases: Notify,
     /// Bytes of commands applied since the last image.
     pub(super) since_image: AtomicU64,
+    witness: Witness,
 }
 
 impl Copy {
-    pub(super) fn new(replica: Arc<Replica>, state: State) -> Self {
+    pub(super) fn new(replica: Arc<Replica>, state: State, witness: Witness) -> Self {
         let next = AtomicU64::new(state.next());
         Self {
             replica,
@@ -50,6 +52,7 @@ impl Copy {
             waiting: Mutex::default(),
             leases: Notify::new(),
             since_image: AtomicU64::new(0),
+            witness,
         }
     }
 
@@ -94,6 +97,7 @@ impl Copy {
 
     /// Applies one entry.
     fn apply(&self, log_id: LogId, payload: Payload) -> Reply {
+        self.witness.applied(&log_id, &payload);
         match payload {
             Payload::Blank => {
                 self.state.lock().last = Some(log_id);
@@ -213,6 +217,7 @@ impl RaftStateMachine<Types> for Machine {
 
     async fn get_snapshot_builder(&mut self) -> Builder {
         self.copy.since_image.store(0, Ordering::Relaxed);
+        self.copy.witness.tell(|| Sight::ImageBegun);
         let mvcc = self.copy.replica.read(crate::mvcc::Mvcc::fork);
         let state = self.copy.look(Clone::clone);
         Builder::new(Arc::clone(&self.snapshots), mvcc, state)
@@ -227,6 +232,7 @@ impl RaftStateMachine<Types> for Machine {
             ));
         }
         let next = state.next();
+        self.copy.witness.tell(|| Sight::ImageInstalled { next });
         *self.copy.state.lock() = state;
         self.copy.replica.replace(mvcc);
         self.copy.since_image.store(0, Ordering::Relaxed);

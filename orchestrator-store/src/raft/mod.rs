@@ -35,6 +35,7 @@ mod store;
 #[cfg(all(test, feature = "simulation"))]
 mod tests;
 mod types;
+pub(crate) mod witness;
 
 pub use builder::{Builder, InitialMember};
 pub use error::StartError;

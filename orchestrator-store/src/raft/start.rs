@@ -88,10 +88,11 @@ impl Parts<'_> {
         let fresh = || (Mvcc::new(builder.limits.clone()), State::default());
         let (mvcc, state) = held.unwrap_or_else(fresh);
         let replica = Replica::new((*env).clone(), env.instant(), mvcc, None).planted(planted);
-        let copy = Arc::new(Copy::new(Arc::new(replica), state));
+        let copy = Arc::new(Copy::new(Arc::new(replica), state, builder.witness.clone()));
         let snapshots = Arc::new(snapshots);
         let Identity { cluster, id, .. } = **identity;
-        let options = Options { cluster, segment_bytes: builder.segment_bytes, planted };
+        let witness = builder.witness.clone();
+        let options = Options { cluster, segment_bytes: builder.segment_bytes, planted, witness };
         let log = Log::open(env, disk, options, tasks).await?;
         let links = Links { env: (*env).clone(), transport, cluster, this: id, timing };
         let links = Arc::new(links);

@@ -85,6 +85,8 @@ pub struct Watched {
     pub from: Revision,
     /// Whether this is the watch of everything that each member has at all times.
     pub auditor: bool,
+    /// Whether it began with whatever came next, and not at a revision.
+    pub open: bool,
     /// When it began.
     pub begun: Stamp,
     /// What it was given.
@@ -157,7 +159,8 @@ impl History {
     pub fn watch(&mut self, place: usize, keys: KeyRange, from: Revision, at: Duration) -> usize {
         let begun = self.stamp(at);
         let items = Vec::new();
-        self.watches.push(Watched { place, keys, from, auditor: false, begun, items });
+        let (auditor, open) = (false, false);
+        self.watches.push(Watched { place, keys, from, auditor, open, begun, items });
         self.watches.len() - 1
     }
 

@@ -1,8 +1,8 @@
 //! A network in memory that delays, loses, doubles, reorders and cuts.
 //!
 //! A call is two messages, there and back, each with a fate of its own drawn from the seed. What
-//! arrives is handled in the caller's task; what comes twice, the second time in a task of the
-//! network. A member that is unplugged neither speaks nor hears until it serves again.
+//! arrives is mostly handled in the caller's task; what comes twice or outlives its sender in a task
+//! of the network. A member that is unplugged neither speaks nor hears until it serves again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,8 +16,10 @@ use fastrand::Rng;
 use orchestrator_core::Env;
 use orchestrator_core::env::Tasks;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
+use super::coverage::{Coverage, Thing};
 use super::plan::Weather;
 use crate::raft::network::{Call, CallError, Inbox, Peer, Serving, Transport};
 
@@ -26,6 +28,12 @@ const VAIN: Duration = Duration::from_millis(400);
 
 /// How much later than the first a doubled message comes, at the most.
 const DOUBLE_LATE_MS: u64 = 200;
+
+/// One message in so many outlives a sender that goes down or is stopped.
+const OUTLIVES: u8 = 8;
+
+/// What a call answers.
+type Answered = Result<Bytes, CallError>;
 
 /// A simulated network; clones are the same network.
 #[derive(Clone)]
@@ -36,7 +44,7 @@ pub struct Network {
 struct Inner {
     env: Env,
     state: Mutex<State>,
-    /// Wakes those who wait for a pause to end, or for a member to be unplugged.
+    /// Wakes those who wait for held messages to go on, or for a member to be unplugged.
     changed: Notify,
 }
 
@@ -48,14 +56,21 @@ struct State {
     lives: BTreeMap<usize, u64>,
     cuts: BTreeMap<u64, BTreeSet<(usize, usize)>>,
     last_cut: u64,
-    paused: BTreeSet<usize>,
-    doubles: Tasks,
+    /// Whose messages wait.
+    held: BTreeSet<usize>,
+    /// Messages that do not depend on their sender any more.
+    on_their_way: Tasks,
+    /// When the last message so far arrives, by way.
+    last: BTreeMap<(usize, usize), Instant>,
+    coverage: Coverage,
 }
 
 #[derive(Clone)]
 struct Ear {
     inbox: Arc<dyn Inbox>,
     life: u64,
+    /// Where it listens: what it does with a message is a part of that process.
+    env: Env,
 }
 
 /// A cut that can be mended.
@@ -84,17 +99,24 @@ impl Network {
             lives: BTreeMap::new(),
             cuts: BTreeMap::new(),
             last_cut: 0,
-            paused: BTreeSet::new(),
-            doubles: Tasks::new(),
+            held: BTreeSet::new(),
+            on_their_way: Tasks::new(),
+            last: BTreeMap::new(),
+            coverage: Coverage::default(),
         };
         let inner = Inner { env, state: Mutex::new(state), changed: Notify::new() };
         Self { inner: Arc::new(inner) }
     }
 
-    /// The way of the member at `place` to the others, until it is unplugged.
-    pub fn port(&self, place: usize) -> Port {
+    /// The way of the member at `place`, which runs in `env`, to the others, until it is unplugged.
+    pub fn port(&self, place: usize, env: Env) -> Port {
         let life = self.inner.state.lock().life(place);
-        Port { network: self.clone(), place, life }
+        Port { network: self.clone(), place, life, env }
+    }
+
+    /// What has happened to messages so far.
+    pub fn coverage(&self) -> Coverage {
+        self.inner.state.lock().coverage.clone()
     }
 
     /// The address of the member at `place`.
@@ -121,12 +143,15 @@ impl Network {
             .iter()
             .flat_map(|one| others.iter().flat_map(move |other| [(*one, *other), (*other, *one)]));
         let pairs = pairs.collect();
+        state.coverage.saw(Thing::Partition);
         state.cut(pairs)
     }
 
     /// Lets nothing pass from one member to another.
     pub fn cut(&self, from: usize, to: usize) -> Cut {
-        self.inner.state.lock().cut(BTreeSet::from([(from, to)]))
+        let mut state = self.inner.state.lock();
+        state.coverage.saw(Thing::OneWayCut);
+        state.cut(BTreeSet::from([(from, to)]))
     }
 
     /// Ends a cut.
@@ -140,13 +165,15 @@ impl Network {
     }
 
     /// Holds back all messages to and from the member at `place`.
-    pub fn pause(&self, place: usize) {
-        self.inner.state.lock().paused.insert(place);
+    pub fn hold(&self, place: usize) {
+        let mut state = self.inner.state.lock();
+        state.held.insert(place);
+        state.coverage.saw(Thing::Stalled);
     }
 
     /// Lets the held messages go on.
-    pub fn resume(&self, place: usize) {
-        self.inner.state.lock().paused.remove(&place);
+    pub fn let_go(&self, place: usize) {
+        self.inner.state.lock().held.remove(&place);
         self.inner.changed.notify_waiters();
     }
 
@@ -154,7 +181,7 @@ impl Network {
     pub fn heal(&self) {
         let mut state = self.inner.state.lock();
         state.cuts.clear();
-        state.paused.clear();
+        state.held.clear();
         state.weather = Weather::default();
         drop(state);
         self.inner.changed.notify_waiters();
@@ -164,14 +191,16 @@ impl Network {
     async fn carry(&self, from: usize, to: usize) -> bool {
         let fate = self.inner.state.lock().fate(from, to);
         let Fate::Arrives(delay) = fate else { return false };
-        self.inner.env.sleep(delay).await;
+        let arrives = self.inner.env.instant() + delay;
+        self.inner.state.lock().note_arrival((from, to), arrives);
+        self.inner.env.sleep_until(arrives).await;
         loop {
             let changed = self.inner.changed.notified();
             let mut changed = std::pin::pin!(changed);
             changed.as_mut().enable();
             {
                 let state = self.inner.state.lock();
-                if !state.paused.contains(&from) && !state.paused.contains(&to) {
+                if !state.held.contains(&from) && !state.held.contains(&to) {
                     return !state.is_cut(from, to);
                 }
             }
@@ -183,7 +212,7 @@ impl Network {
     async fn handle(&self, to: usize, call: Call) -> Result<Bytes, CallError> {
         let ear = self.inner.state.lock().ears.get(&to).cloned();
         let Some(ear) = ear else { return Err(CallError::Unreached("nobody listens".into())) };
-        let answer = ear.inbox.answer(call);
+        let answer = ear.env.hosted(ear.inbox.answer(call));
         tokio::select! {
             biased;
             () = self.unplugged(to, ear.life) => Err(CallError::Lost("it went down".into())),
@@ -213,15 +242,36 @@ impl Network {
                 let _ = network.handle(to, call).await;
             }
         });
-        self.inner.state.lock().doubles.push(double);
+        self.inner.state.lock().on_their_way.push(double);
     }
 
-    async fn call(&self, from: usize, to: usize, call: Call) -> Result<Bytes, CallError> {
+    /// Carries `call` and has it handled; `None` where it is lost on its way.
+    async fn deliver(&self, from: usize, to: usize, call: Call) -> Option<Answered> {
+        if self.inner.state.lock().random.u8(..OUTLIVES) > 0 {
+            return if self.carry(from, to).await {
+                Some(self.handle(to, call).await)
+            } else {
+                None
+            };
+        }
+        let (sender, receiver) = oneshot::channel();
+        let network = self.clone();
+        let delivery = self.inner.env.spawn("message", async move {
+            let carried = network.carry(from, to).await;
+            let answer = if carried { Some(network.handle(to, call).await) } else { None };
+            // The caller may be gone.
+            let _ = sender.send(answer);
+        });
+        self.inner.state.lock().on_their_way.push(delivery);
+        receiver.await.ok().flatten()
+    }
+
+    async fn call(&self, from: usize, to: usize, call: Call) -> Answered {
         let doubled = self.inner.state.lock().doubles(from, to);
         if doubled {
             self.double(from, to, call.clone());
         }
-        if !self.carry(from, to).await {
+        let Some(answer) = self.deliver(from, to, call).await else {
             // Some systems tell at once that nobody is there, others let one wait.
             let told = self.inner.state.lock().random.bool() && !doubled;
             if told {
@@ -229,8 +279,7 @@ impl Network {
             }
             self.inner.env.sleep(VAIN).await;
             return Err(CallError::Lost("no answer".into()));
-        }
-        let answer = self.handle(to, call).await;
+        };
         if !self.carry(to, from).await {
             self.inner.env.sleep(VAIN).await;
             return Err(CallError::Lost("no answer".into()));
@@ -257,14 +306,24 @@ impl State {
     fn fate(&mut self, from: usize, to: usize) -> Fate {
         let Weather { loss_permille, least, most, .. } = self.weather;
         if self.is_cut(from, to) || self.random.u32(..1000) < loss_permille {
+            self.coverage.saw(Thing::Lost);
             return Fate::Lost;
         }
+        self.coverage.saw(Thing::Carried);
         Fate::Arrives(least + (most - least).mul_f64(self.random.f64()))
     }
 
     fn doubles(&mut self, from: usize, to: usize) -> bool {
         let permille = self.weather.double_permille;
-        permille > 0 && !self.is_cut(from, to) && self.random.u32(..1000) < permille
+        let doubles = permille > 0 && !self.is_cut(from, to) && self.random.u32(..1000) < permille;
+        self.coverage.saw_many(Thing::Doubled, u64::from(doubles));
+        doubles
+    }
+
+    fn note_arrival(&mut self, way: (usize, usize), at: Instant) {
+        let last = self.last.entry(way).or_insert(at);
+        self.coverage.saw_many(Thing::Overtaken, u64::from(at < *last));
+        *last = at.max(*last);
     }
 }
 
@@ -274,6 +333,7 @@ pub struct Port {
     network: Network,
     place: usize,
     life: u64,
+    env: Env,
 }
 
 #[async_trait]
@@ -283,7 +343,8 @@ impl Transport for Port {
         if state.life(self.place) != self.life {
             return Err(io::ErrorKind::NotConnected.into());
         }
-        state.ears.insert(self.place, Ear { inbox, life: self.life });
+        let ear = Ear { inbox, life: self.life, env: self.env.clone() };
+        state.ears.insert(self.place, ear);
         let held = Unplug { network: self.network.clone(), place: self.place, life: self.life };
         Ok(Serving::new(Network::address(self.place), held))
     }

@@ -27,6 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::runtime::Tasks;
 use super::types::{Entry, LogId, Types, Vote, log_id};
+use super::witness::{Sight, Witness};
 use crate::disk::Disk;
 use crate::planted::Planted;
 use crate::wal::{self, OpenError, Wal};
@@ -42,6 +43,7 @@ pub(super) struct Options {
     pub(super) cluster: u64,
     pub(super) segment_bytes: Option<u64>,
     pub(super) planted: Planted,
+    pub(super) witness: Witness,
 }
 
 /// The log of one member; copies are the same log.
@@ -56,6 +58,7 @@ struct Shared {
     view: Arc<Mutex<View>>,
     jobs: mpsc::Sender<Job>,
     reserve: Arc<Reserve>,
+    witness: Witness,
 }
 
 /// What openraft may see of the log, which is ahead of the disk.
@@ -77,6 +80,7 @@ impl Log {
     ) -> Result<Self, OpenError> {
         let salt = env.random_below(u64::MAX);
         let planted = options.planted;
+        let witness = options.witness.clone();
         let open = {
             let disk = Arc::clone(&disk);
             move || open_on(disk, options, salt)
@@ -94,7 +98,8 @@ impl Log {
             planted,
         };
         tasks.spawn(env, "raft-log", writer.run(queue));
-        Ok(Self { shared: Arc::new(Shared { env: env.clone(), wal, view, jobs, reserve }) })
+        let shared = Shared { env: env.clone(), wal, view, jobs, reserve, witness };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// How many bytes the log takes on disk.
@@ -239,6 +244,7 @@ impl RaftLogStorage<Types> for Log {
     }
 
     async fn purge(&mut self, upto: LogId) -> io::Result<()> {
+        self.shared.witness.tell(|| Sight::Purged);
         {
             let mut view = self.shared.view.lock();
             view.purged = Some(upto);

@@ -50,18 +50,22 @@ impl Folder {
     /// Loses power: of the changes that are not safe, those happened that `kept` says.
     ///
     /// `in_order` is a file system with a journal, where a change that happened means that those
-    /// before it did.
-    pub(super) fn crash(&mut self, in_order: bool, mut kept: impl FnMut() -> bool) {
+    /// before it did. Returns how many did not.
+    pub(super) fn crash(&mut self, in_order: bool, mut kept: impl FnMut() -> bool) -> u64 {
         let mut names = std::mem::take(&mut self.safe);
-        for change in std::mem::take(&mut self.pending) {
+        let pending = std::mem::take(&mut self.pending);
+        let mut lost = pending.len() as u64;
+        for change in pending {
             if kept() {
                 apply(&change, &mut names);
+                lost -= 1;
             } else if in_order {
                 break;
             }
         }
         self.safe.clone_from(&names);
         self.names = names;
+        lost
     }
 
     /// Whether any name, seen or safe, points to `file`.

@@ -85,8 +85,8 @@ impl Inode {
     }
 
     /// Loses power: of what is not safe, the system happened to write what `kept` says, in units
-    /// of `unit` sectors.
-    pub(super) fn crash(&mut self, unit: usize, mut kept: impl FnMut() -> bool) {
+    /// of `unit` sectors. Returns how many sectors it did not write.
+    pub(super) fn crash(&mut self, unit: usize, mut kept: impl FnMut() -> bool) -> u64 {
         let seen = self.content.len();
         let len = if seen == self.safe_len || kept() { seen } else { self.safe_len };
         let mut decided = BTreeMap::new();
@@ -98,6 +98,7 @@ impl Inode {
             }
         }
         self.content.resize(len.max(seen), 0);
+        let count = lost.len() as u64;
         for (sector, saved) in lost {
             let start = sector * SECTOR;
             if start < self.content.len() {
@@ -107,6 +108,7 @@ impl Inode {
         }
         self.content.truncate(len);
         self.safe_len = len;
+        count
     }
 
     /// Sectors whose bytes were safe before the last `syncs` syncs, and hold something.

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::coverage::Coverage;
 use crate::disk::{Disk, DiskFile};
 use state::State;
 
@@ -143,6 +144,11 @@ impl SimDisk {
     /// A number that stands for all calls so far and what they did.
     pub fn digest(&self) -> u64 {
         self.state.lock().digest()
+    }
+
+    /// What has gone wrong so far.
+    pub fn coverage(&self) -> Coverage {
+        self.state.lock().coverage().clone()
     }
 
     /// Makes a call, and tells those who wait what went wrong in it.

@@ -6,6 +6,7 @@ use std::io;
 use super::DiskFault;
 use super::folder::{FileId, Folder};
 use super::inode::{Inode, SECTOR};
+use crate::sim::coverage::{Coverage, Thing};
 use crate::sim::trace::Digest;
 
 /// How many sectors make a page, the larger of the two units that a crash tears between.
@@ -29,6 +30,7 @@ pub(super) struct State {
     due: Due,
     room: Option<u64>,
     digest: Digest,
+    coverage: Coverage,
 }
 
 /// How many calls are left until each planned fault.
@@ -79,6 +81,7 @@ impl State {
             due: Due::default(),
             room: None,
             digest: Digest::default(),
+            coverage: Coverage::default(),
         }
     }
 
@@ -111,6 +114,10 @@ impl State {
         self.digest.value()
     }
 
+    pub(super) fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
     pub(super) fn is_crashed(&self) -> bool {
         self.crashed
     }
@@ -120,11 +127,12 @@ impl State {
         self.let_go();
     }
 
-    /// Ends the life of all handles and of the lock; faults to come are off.
+    /// Ends the life of all handles and of the lock; faults to come are off, but for reads: these
+    /// are made when a process starts.
     pub(super) fn let_go(&mut self) {
         self.life += 1;
         self.locked = false;
-        self.due = Due::default();
+        self.due = Due { read: std::mem::take(&mut self.due.read), ..Due::default() };
     }
 
     pub(super) fn restart(&mut self) {
@@ -136,9 +144,11 @@ impl State {
         // From "nearly nothing was written back" to "nearly everything".
         let luck = [2, 50, 98][random.usize(..3)];
         let in_order = random.bool();
-        self.folder.crash(in_order, || random.u32(..100) < luck);
+        let names = self.folder.crash(in_order, || random.u32(..100) < luck);
+        self.coverage.saw_many(Thing::NameLost, names);
         for file in self.files.values_mut() {
-            file.crash(unit, || random.u32(..100) < luck);
+            let sectors = file.crash(unit, || random.u32(..100) < luck);
+            self.coverage.saw_many(Thing::SectorLost, sectors);
         }
         self.let_go();
         self.forget_unnamed();
@@ -209,7 +219,7 @@ impl State {
     ) -> io::Result<usize> {
         self.call("read", offset, |state| {
             if state.due.read.count() {
-                return Err(state.fail(io::Error::other("simulated failure of a read")));
+                return Err(state.fail(Thing::ReadFailed));
             }
             Ok(state.file(handle)?.read(place(offset)?, into))
         })
@@ -220,12 +230,12 @@ impl State {
         self.call("write", offset, |state| {
             let offset = place(offset)?;
             if !state.fits(handle, (offset + bytes.len()) as u64)? {
-                return Err(state.fail(io::ErrorKind::StorageFull.into()));
+                return Err(state.fail(Thing::DiskFull));
             }
             if state.due.write.count() {
                 let written = state.random.usize(..=bytes.len());
                 state.file(handle)?.write(offset, &bytes[..written]);
-                return Err(state.fail(io::Error::other("simulated failure of a write")));
+                return Err(state.fail(Thing::WriteFailed));
             }
             state.file(handle)?.write(offset, bytes);
             Ok(())
@@ -235,7 +245,7 @@ impl State {
     pub(super) fn set_len(&mut self, handle: Handle, len: u64, reserve: bool) -> io::Result<()> {
         self.call("set_len", len, |state| {
             if reserve && !state.fits(handle, len)? {
-                return Err(state.fail(io::ErrorKind::StorageFull.into()));
+                return Err(state.fail(Thing::DiskFull));
             }
             let file = state.file(handle)?;
             file.set_len(place(len)?);
@@ -254,7 +264,7 @@ impl State {
             if state.due.sync.count() {
                 let file = live(&mut state.files, state.life, handle)?;
                 file.fail_sync(|| state.random.bool());
-                return Err(state.fail(io::Error::other("simulated failure of a sync")));
+                return Err(state.fail(Thing::SyncFailed));
             }
             if state.crashing {
                 return Ok(());
@@ -280,6 +290,7 @@ impl State {
         self.crashing = self.due.crash.count();
         let done = effect(self);
         if std::mem::take(&mut self.crashing) {
+            self.coverage.saw(Thing::PowerInCall);
             self.crash();
             return Err(io::Error::other("the power failed"));
         }
@@ -304,9 +315,13 @@ impl State {
     }
 
     /// Counts a failure.
-    fn fail(&mut self, error: io::Error) -> io::Error {
+    fn fail(&mut self, what: Thing) -> io::Error {
         self.failures += 1;
-        error
+        self.coverage.saw(what);
+        match what {
+            Thing::DiskFull => io::ErrorKind::StorageFull.into(),
+            _ => io::Error::other(format!("simulated: {}", what.label())),
+        }
     }
 
     fn flip(&mut self, syncs: u64) -> bool {
@@ -320,6 +335,7 @@ impl State {
         let byte = sector * SECTOR + self.random.usize(..SECTOR);
         let bit = self.random.u8(..8);
         self.files.get_mut(&file).expect("just looked at").flip(byte, bit);
+        self.coverage.saw(Thing::BitFlipped);
         true
     }
 

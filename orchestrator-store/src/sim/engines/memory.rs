@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use orchestrator_core::store::{
-    LeaseInfo, LeaseOp, Range, RangeResponse, Revision, Store, StoreError, StoreStatus, Txn,
-    TxnResponse, WatchRequest, WatchStream,
+    KeyRange, LeaseInfo, LeaseOp, Range, RangeResponse, Revision, Store, StoreError, StoreStatus,
+    Txn, TxnResponse, WatchRequest, WatchStream,
 };
 
 use crate::MemoryStore;
@@ -78,7 +78,7 @@ impl Operator for Alone {
         Ok(EngineStatus::default())
     }
 
-    fn demand_progress(&self) {
+    fn demand_progress(&self, _: &[KeyRange]) {
         self.0.progress();
     }
 }

@@ -21,6 +21,11 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// In what kind of runs.
+    pub fn profile(&self) -> Profile {
+        self.profile.clone()
+    }
+
     /// The same in other runs.
     #[must_use]
     pub fn with_profile(self, profile: Profile) -> Self {

@@ -8,9 +8,10 @@ use async_trait::async_trait;
 use super::durable::start_error;
 use crate::operator::{MemberId, Operator};
 use crate::planted::Planted;
+use crate::raft::witness::{Sight, Witness};
 use crate::raft::{self, InitialMember, RaftStore};
 use crate::sim::network::Network;
-use crate::sim::stage::{Engine, Site, StartError};
+use crate::sim::stage::{Applied, Engine, Happening, Site, StartError};
 
 /// The size of a segment of the log: small, so that a run sees many.
 const SEGMENT_BYTES: u64 = 16 << 10;
@@ -45,7 +46,9 @@ impl Engine for Raft {
                 .peer_url(Network::address(site.place))
                 .learner(site.learner),
         };
-        let port = Arc::new(site.network.port(site.place));
+        let inside = site.inside.clone();
+        let builder = builder.witness(Witness::new(move |sight| inside.saw(told(sight))));
+        let port = Arc::new(site.network.port(site.place, site.env.clone()));
         match builder.start(Arc::new(site.disk), port, site.env).await {
             Ok(store) => Ok(Arc::new(store)),
             Err(error) => Err(why(&error)),
@@ -54,6 +57,17 @@ impl Engine for Raft {
 
     fn is_cluster(&self) -> bool {
         true
+    }
+}
+
+fn told(sight: Sight) -> Happening {
+    match sight {
+        Sight::Applied { index, term, digest } => {
+            Happening::Applied(Applied { index, term, digest })
+        }
+        Sight::ImageBegun => Happening::ImageMade,
+        Sight::ImageInstalled { next } => Happening::ImageInstalled { next },
+        Sight::Purged => Happening::Purged,
     }
 }
 

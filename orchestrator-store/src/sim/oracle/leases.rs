@@ -9,6 +9,7 @@ use orchestrator_core::store::{LeaseId, LeaseOp, Revision, StoreError};
 
 use super::replay::lease_of;
 use super::{Circumstances, Findings, Truth};
+use crate::sim::coverage::{Coverage, Thing};
 use crate::sim::history::{Answer, Call, History, Request, Stamp};
 
 /// What the calls tell of one lease.
@@ -43,10 +44,12 @@ pub(super) fn check(
     truth: &Truth,
     circumstances: Circumstances,
     findings: &mut Findings,
+    coverage: &mut Coverage,
 ) {
     let lives = lives(history, truth);
     for (id, life) in &lives {
         let Some((order, at, revision)) = life.ended else { continue };
+        coverage.saw_many(Thing::Expired, u64::from(!life.revoked_before(order)));
         if let Some(until) = life.until(order, circumstances)
             && !life.revoked_before(order)
         {

@@ -12,6 +12,7 @@ use orchestrator_core::store::{Key, KeyRange, KeyValue, Op, OpResult, Txn};
 use porcupine_rs::{Model, Operation};
 
 use super::Findings;
+use crate::sim::coverage::{Coverage, Thing};
 use crate::sim::history::{Answer, Call, History, Request};
 
 /// Keys that end by themselves are no registers.
@@ -48,13 +49,14 @@ impl Model for Register {
 }
 
 /// The history of each key can be explained.
-pub(super) fn check(history: &History, findings: &mut Findings) {
+pub(super) fn check(history: &History, findings: &mut Findings, coverage: &mut Coverage) {
     let mut registers = Registers::default();
     history.calls.iter().for_each(|call| registers.look(call));
     history.calls.iter().for_each(|call| registers.take(call));
     registers.take_wide();
     for (key, acts) in registers.acts {
         let explained = porcupine_rs::check_operations::<Register>(&acts);
+        coverage.saw(Thing::KeyOrdered);
         findings.expect(explained, "linearizability", || {
             format!("no order explains the {} calls about {key:?}", acts.len())
         });

@@ -7,6 +7,7 @@ use orchestrator_core::store::{
 
 use super::*;
 use crate::mvcc::{Limits, Mvcc};
+use crate::sim::coverage::{Coverage, Thing};
 use crate::sim::history::{Answer, Request, Seen};
 
 /// A true history, made on a state machine, which each test then bends.
@@ -76,7 +77,7 @@ impl Script {
 
     /// The rules that are broken.
     fn broken(&self) -> Vec<&'static str> {
-        let told = judge(&self.history, Circumstances::default());
+        let told = judge(&self.history, Circumstances::default(), &mut Coverage::default());
         told.into_iter().map(|violation| violation.rule).collect()
     }
 
@@ -114,8 +115,55 @@ fn a_read_of_something_old_is_stale_and_has_no_explanation() {
     assert_eq!(script.bend(|history| history.calls[4].answer = old), ["stale"]);
     // Where revisions lie, too, the checker of registers finds it.
     let mut findings = Findings::default();
-    linear::check(&script.history, &mut findings);
+    linear::check(&script.history, &mut findings, &mut Coverage::default());
     assert_eq!(findings.told[0].rule, "linearizability");
+}
+
+/// What the search over all keys says of a history, and what it counts.
+fn whole(script: &Script) -> (Option<&'static str>, [u64; 2]) {
+    let (mut findings, mut coverage) = (Findings::default(), Coverage::default());
+    whole::check(&script.history, &mut findings, &mut coverage);
+    let counted = [Thing::RunOrdered, Thing::RunGivenUp].map(|thing| coverage.count(thing));
+    (findings.told.first().map(|told| told.rule), counted)
+}
+
+#[test]
+fn a_list_that_mixes_two_moments_is_found_where_each_key_alone_is_in_order() {
+    let mut script = Script::new();
+    script.put("k/a", "1");
+    script.put("k/b", "1");
+    // A reader that begins here and ends after both of the next writes.
+    let range = Range::new(KeyRange::prefix("k/"));
+    let call = script.history.begin(1, 0, Request::Range(range.clone()), script.at);
+    let before = script.machine.range(&range).unwrap();
+    script.put("k/a", "2");
+    script.put("k/b", "2");
+    let mut mixed = script.machine.range(&range).unwrap();
+    mixed.kvs[0] = before.kvs[0].clone();
+    script.history.end(call, Answer::Range(mixed), script.at);
+    assert_eq!(whole(&script), (Some("linearizability of all keys"), [0, 0]));
+    let mut findings = Findings::default();
+    linear::check(&script.history, &mut findings, &mut Coverage::default());
+    assert!(findings.told.is_empty());
+    script.history.end(call, Answer::Range(before), script.at);
+    assert_eq!(whole(&script), (None, [1, 0]));
+}
+
+#[test]
+fn a_write_without_an_answer_happened_before_it_was_seen_or_never() {
+    let mut script = Script::new();
+    script.put("k/a", "1");
+    let lost = script.put("k/a", "2");
+    script.history.calls[lost].answer = Answer::Unknown;
+    script.history.calls[lost].ended.order = u64::MAX;
+    assert_eq!(whole(&script), (None, [1, 0]));
+    script.read("k/a");
+    assert_eq!(whole(&script), (None, [1, 0]));
+    // Seen, gone, and seen again.
+    let first = script.read("k/a");
+    let Answer::Range(found) = &mut script.history.calls[first].answer else { panic!("a read") };
+    found.kvs.clear();
+    assert_eq!(whole(&script).0, Some("linearizability of all keys"));
 }
 
 #[test]

@@ -5,14 +5,31 @@ use std::sync::Arc;
 use orchestrator_core::store::{Event, Revision};
 
 use super::truth::brief;
-use super::{Findings, Truth};
+use super::{Circumstances, Findings, Truth};
 use crate::sim::history::{History, Seen, Watched};
 
 /// Every watch was given what it was owed, as far as it came.
-pub(super) fn check(history: &History, truth: &Truth, findings: &mut Findings) {
+pub(super) fn check(
+    history: &History,
+    truth: &Truth,
+    circumstances: Circumstances,
+    findings: &mut Findings,
+) {
+    // What came after the last that all was audited of cannot be judged where all is lost.
+    let end = if circumstances.all_lost { truth.newest() } else { Revision::new(u64::MAX) };
     for watched in &history.watches {
-        Reader { watched, truth, next: watched.from }.check(findings);
+        let next = first_due(watched, history, truth);
+        Reader { watched, truth, next, end }.check(findings);
     }
+}
+
+/// The first revision that `watched` owes something in: where it began with what came next, that is
+/// the first whose call began after it, or what it was given first.
+fn first_due(watched: &Watched, history: &History, truth: &Truth) -> Revision {
+    let after = |call: usize| history.calls[call].begun > watched.begun;
+    let mut commits = truth.commits().filter(|_| watched.open);
+    let due = commits.find(|(_, commit)| commit.maker.is_some_and(after));
+    due.map_or(watched.from, |(revision, _)| watched.from.min(revision))
 }
 
 struct Reader<'a> {
@@ -20,11 +37,14 @@ struct Reader<'a> {
     truth: &'a Truth,
     /// The first revision that can still come.
     next: Revision,
+    /// The last revision that is judged.
+    end: Revision,
 }
 
 impl Reader<'_> {
     fn check(&mut self, findings: &mut Findings) {
-        for (_, item) in &self.watched.items {
+        let (watched, end) = (self.watched, self.end);
+        for (_, item) in watched.items.iter().take_while(|(_, item)| item.revision() <= end) {
             match item {
                 Seen::Events(revision, events) => self.events(*revision, events, findings),
                 Seen::Progress(revision) => self.progress(*revision, findings),

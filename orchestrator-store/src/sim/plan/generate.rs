@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::{Action, Fault, Plan, Step, Weather};
+use super::{Action, Clock, Fault, Plan, Step, Weather};
 use crate::sim::disk::DiskFault;
 
 /// How many plain keys clients fight over: few, so that they meet.
 const KEYS: u8 = 5;
+
+/// By how many thousandths a clock may be too fast or too slow.
+const CLOCK_RATE: i32 = 200;
 
 /// What kind of runs are wanted.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,11 +50,11 @@ impl Profile {
     pub const fn several() -> Self {
         Self {
             places: &[3, 3, 3, 5],
-            clients: 6,
+            clients: 5,
             lasting: Duration::from_secs(8),
-            pause: Duration::from_millis(150),
+            pause: Duration::from_millis(300),
             faults: 6,
-            rot: false,
+            rot: true,
             membership: true,
         }
     }
@@ -64,7 +67,8 @@ impl Profile {
         let count = draw.random.usize(self.faults.min(1)..=self.faults);
         let mut faults: Vec<_> = (0..count).map(|_| draw.fault()).collect();
         faults.sort_by_key(|(at, _)| *at);
-        Plan { seed, places: draw.places, lasting: self.lasting, clients, faults }
+        let clocks = draw.clocks();
+        Plan { seed, places: draw.places, clocks, lasting: self.lasting, clients, faults }
     }
 }
 
@@ -95,6 +99,18 @@ impl Draw<'_> {
 
     fn key(&mut self) -> u8 {
         self.random.u8(..KEYS)
+    }
+
+    /// In half of the runs all clocks are right, as far as a member can tell.
+    fn clocks(&mut self) -> Vec<Clock> {
+        if self.random.bool() {
+            return Vec::new();
+        }
+        let clock = |draw: &mut Self| Clock {
+            ahead: draw.between(0, 100_000),
+            rate_permille: draw.random.i32(-CLOCK_RATE..=CLOCK_RATE),
+        };
+        (0..self.places).map(|_| clock(self)).collect()
     }
 
     fn client(&mut self) -> Vec<Step> {
@@ -179,13 +195,15 @@ impl Draw<'_> {
         let calls = self.random.u64(1..60);
         let disk = |fault| Fault::Disk { place, fault, down };
         match self.random.u8(..100) {
-            0..15 => Fault::Crash { places: self.some_places(), down },
-            15..30 => Fault::Kill { places: self.some_places(), down },
-            30..45 => Fault::CrashAtAnswer { place, answers: self.random.u32(1..30), down },
-            45..70 => disk(DiskFault::Crash(calls)),
+            0..10 => Fault::Crash { places: self.some_places(), down },
+            10..22 => Fault::Kill { places: self.some_places(), down },
+            22..34 => Fault::CrashAtAnswer { place, answers: self.random.u32(1..30), down },
+            34..50 => Fault::CrashAtStep { place, steps: self.steps(), down },
+            50..63 => disk(DiskFault::Crash(calls)),
+            63..70 => Fault::Stop { place, lasting: self.between(20, 2000) },
             70..77 => disk(DiskFault::FailSync(calls)),
             77..81 => disk(DiskFault::FailWrite(calls)),
-            81..83 => disk(DiskFault::FailRead(calls)),
+            81..83 => disk(DiskFault::FailRead(calls.min(12))),
             83..90 => {
                 let room = self.random.u64(0..20_000);
                 Fault::Full { place, room, lasting: self.between(50, 1500) }
@@ -193,6 +211,12 @@ impl Draw<'_> {
             90..96 if self.profile.rot => Fault::Rot { place, down },
             _ => Fault::Progress { place },
         }
+    }
+
+    /// Some steps of tasks: of one poll, of one request, or of many.
+    fn steps(&mut self) -> u64 {
+        let most = [10, 200, 3000][self.random.usize(..3)];
+        self.random.u64(1..=most)
     }
 
     fn network_fault(&mut self) -> Fault {
@@ -205,7 +229,8 @@ impl Draw<'_> {
             }
             40..65 => Fault::Cut { from: self.place(), to: self.place(), lasting },
             65..85 => Fault::Weather { weather: self.weather(), lasting },
-            _ => Fault::Pause { place: self.place(), lasting },
+            85..93 => Fault::Hold { place: self.place(), lasting },
+            _ => Fault::Stop { place: self.place(), lasting },
         }
     }
 
@@ -223,8 +248,12 @@ impl Draw<'_> {
         let place = self.place();
         match self.random.u8(..100) {
             0..50 => Fault::Transfer { to: place },
-            50..65 if self.profile.membership => Fault::Join { learner: self.random.bool() },
-            65..80 if self.profile.membership => {
+            50..58 if self.profile.membership => Fault::Join,
+            58..66 if self.profile.membership => {
+                let after = self.between(100, 1500);
+                Fault::Follow { promoted: (self.random.u8(..3) > 0).then_some(after) }
+            }
+            66..80 if self.profile.membership => {
                 Fault::Replace { place, down: self.between(1, 600) }
             }
             80..90 if self.profile.membership => Fault::Leave { place },

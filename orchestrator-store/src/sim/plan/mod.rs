@@ -4,9 +4,11 @@
 //! part of a plan can be left out, and the rest still makes sense.
 
 mod generate;
+mod keep;
 mod shrink;
 
 pub use generate::Profile;
+pub use keep::{Keep, KeepError};
 pub use shrink::shrink;
 
 use std::time::Duration;
@@ -20,12 +22,23 @@ pub struct Plan {
     pub seed: u64,
     /// How many members there are at first.
     pub places: usize,
+    /// The clock of each member, by its place; that of others is right.
+    pub clocks: Vec<Clock>,
     /// How long clients and faults act; afterwards everything must heal.
     pub lasting: Duration,
     /// What each client does, one after the other.
     pub clients: Vec<Vec<Step>>,
     /// What goes wrong, by time.
     pub faults: Vec<(Duration, Fault)>,
+}
+
+/// A member's clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// How much more it shows after each start.
+    pub ahead: Duration,
+    /// By how many thousandths it is too fast; too slow below 0.
+    pub rate_permille: i32,
 }
 
 /// One thing that a client does.
@@ -144,6 +157,15 @@ pub enum Fault {
         /// How long until it is started again.
         down: Duration,
     },
+    /// A member loses power between two steps of its tasks.
+    CrashAtStep {
+        /// Which.
+        place: usize,
+        /// Before which step, 1 being the next.
+        steps: u64,
+        /// How long until it is started again.
+        down: Duration,
+    },
     /// Something happens to the disk of a member.
     Disk {
         /// Whose.
@@ -192,8 +214,15 @@ pub enum Fault {
         /// How long.
         lasting: Duration,
     },
-    /// A member's disk is slow, or its process stopped, for a while: nothing gets in or out.
-    Pause {
+    /// A member's process is stopped for a while; its clock and its timers go on.
+    Stop {
+        /// Which.
+        place: usize,
+        /// How long.
+        lasting: Duration,
+    },
+    /// What a member says and what is said to it waits for a while.
+    Hold {
         /// Which.
         place: usize,
         /// How long.
@@ -204,10 +233,12 @@ pub enum Fault {
         /// Which.
         to: usize,
     },
-    /// A new member joins.
-    Join {
-        /// Whether it first only follows.
-        learner: bool,
+    /// A new member joins, and votes once it is in sync.
+    Join,
+    /// A new member joins, and follows without a vote.
+    Follow {
+        /// After how long it is let vote, if ever.
+        promoted: Option<Duration>,
     },
     /// A member is taken out, and its disk thrown away.
     Leave {

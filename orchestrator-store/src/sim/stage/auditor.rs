@@ -28,7 +28,7 @@ pub(super) async fn run(stage: Arc<Stage>, member: Arc<Member>, life: Arc<Life>)
 async fn watch(stage: &Stage, member: &Member, life: &Life) {
     let from = member.audited();
     let request = WatchRequest::new(KeyRange::prefix(""), from);
-    let mut stream = match life.store.watch(request.clone()).await {
+    let mut stream = match life.env.hosted(life.store.watch(request.clone())).await {
         Ok(stream) => stream,
         Err(StoreError::Compacted { oldest, .. }) => {
             stage.note(format_args!("auditor {} continues from {oldest}", member.place));
@@ -43,7 +43,7 @@ async fn watch(stage: &Stage, member: &Member, life: &Life) {
         record.history.watches[watch].auditor = true;
         watch
     };
-    while let Some(Ok(update)) = stream.next().await {
+    while let Some(Ok(update)) = life.env.hosted(stream.next()).await {
         if let WatchUpdate::Events { revision, .. } = &update {
             stage.note(format_args!("auditor {} {revision}", member.place));
             member.set_audited(revision.next());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use orchestrator_core::Value;
 use orchestrator_core::env::Tasks;
 use orchestrator_core::store::{
@@ -15,6 +15,7 @@ use orchestrator_core::store::{
 use super::member::Life;
 use super::{Stage, mix};
 use crate::operator::Operator;
+use crate::sim::coverage::Thing;
 use crate::sim::history::{Answer, Request, Seen};
 use crate::sim::plan::{Action, Step};
 
@@ -95,16 +96,19 @@ impl Client {
         let answer = tokio::select! {
             biased;
             () = life.ended() => Answer::Unknown,
-            answer = ask(&*life.store, request.clone()) => answer,
+            answer = life.env.hosted(ask(&*life.store, request.clone())) => answer,
             () = self.stage.env.sleep(PATIENCE) => Answer::Unknown,
         };
         let line = show(&answer);
         self.stage.note(format_args!("client {} at {place} call {index}: {line}", self.number));
+        self.count(&request, &answer);
         self.learn(&request, &answer);
         let done = !matches!(answer, Answer::Unknown | Answer::Refused(_));
         self.stage.end(index, answer);
         if done {
-            self.stage.members[place].answered();
+            if self.stage.members[place].answered() {
+                self.stage.saw(Thing::PowerAtAnswer);
+            }
         }
         done
     }
@@ -180,6 +184,23 @@ impl Client {
     /// So many revisions before the newest that the client knows.
     fn back(&self, back: u8) -> Revision {
         Revision::new(self.newest.get().saturating_sub(u64::from(back)).max(1))
+    }
+
+    fn count(&self, request: &Request, answer: &Answer) {
+        let thing = match (request, answer) {
+            (_, Answer::Unknown) => Thing::Unknown,
+            (_, Answer::Refused(_)) => Thing::Refused,
+            (_, Answer::Txn(done)) if done.succeeded => Thing::Wrote,
+            (_, Answer::Txn(_)) => Thing::ConditionFailed,
+            (_, Answer::Compacted) => Thing::Compacted,
+            (Request::Range(range), _) if range.serializable => Thing::ReadSerializable,
+            (Request::Range(range), _) if !range.revision.is_zero() => Thing::ReadPast,
+            (Request::Lease(LeaseOp::Grant { .. }), _) => Thing::Granted,
+            (Request::Lease(LeaseOp::KeepAlive(_)), _) => Thing::KeptAlive,
+            (Request::Lease(LeaseOp::Revoke(_)), _) => Thing::Revoked,
+            _ => Thing::Read,
+        };
+        self.stage.saw(thing);
     }
 
     fn learn(&mut self, request: &Request, answer: &Answer) {
@@ -275,17 +296,20 @@ async fn watch(
     lasting: Duration,
 ) {
     let deadline = stage.env.instant() + lasting;
-    let newest = stage.stamp();
-    let mut stream = match life.store.watch(request.clone()).now_or_never() {
-        Some(Ok(stream)) => stream,
-        _ => return,
+    let started = tokio::select! {
+        biased;
+        () = life.ended() => return,
+        started = life.env.hosted(life.store.watch(request.clone())) => started,
+        () = stage.env.sleep_until(deadline) => return,
     };
+    let Ok(mut stream) = started else { return };
+    let newest = stage.stamp();
     let mut watch = None;
     loop {
         let item = tokio::select! {
             biased;
             () = life.ended() => return,
-            item = stream.next() => item,
+            item = life.env.hosted(stream.next()) => item,
             () = stage.env.sleep_until(deadline) => return,
         };
         let Some(Ok(update)) = item else { return };
@@ -295,6 +319,8 @@ async fn watch(
             let mut record = stage.record.lock();
             let index = record.history.watch(place, request.keys.clone(), from, newest.at);
             record.history.watches[index].begun = newest;
+            record.history.watches[index].open = request.from.is_zero();
+            record.coverage.saw(Thing::Watched);
             index
         });
         stage.note(format_args!("watch {watch} at {place}: {}", seen.revision()));

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt;
 use orchestrator_core::store::{KeyRange, Op, Put, Range, Revision, Txn};
 
 use super::Stage;
 use super::client::{Client, unique};
 use super::member::{Life, Member};
-use crate::operator::AlarmOp;
+use crate::operator::{AlarmOp, Operator};
+use crate::sim::coverage::Thing;
 use crate::sim::disk::DiskFault;
 use crate::sim::history::{Answer, Request};
 
@@ -38,6 +40,7 @@ pub(super) async fn run(stage: &Arc<Stage>, number: usize) {
     }
     leases_end(stage, &mut client).await;
     watches_arrive(stage).await;
+    images_agree(stage).await;
 }
 
 async fn heal(stage: &Arc<Stage>) {
@@ -46,14 +49,19 @@ async fn heal(stage: &Arc<Stage>) {
         member.disk.plan(DiskFault::Room(None));
         member.disk.plan(DiskFault::None);
         member.calm();
+        // A process that a disk has failed has ended, or stands still until it is ended.
+        if member.is_failed(stage.engine.is_cluster()) {
+            member.kill(AGAIN);
+        }
     }
     stage.env.sleep(AGAIN).await;
 }
 
 /// Clears all alarms, as an operator does once there is room.
 pub(super) async fn clear_alarms(life: &Life) {
-    for alarm in life.store.alarm(AlarmOp::List).await.unwrap_or_default() {
-        let _ = life.store.alarm(AlarmOp::Clear(alarm)).await;
+    let alarms = life.env.hosted(life.store.alarm(AlarmOp::List)).await;
+    for alarm in alarms.unwrap_or_default() {
+        let _ = life.env.hosted(life.store.alarm(AlarmOp::Clear(alarm))).await;
     }
 }
 
@@ -72,9 +80,8 @@ async fn succeed(
             if client.call(member.place, &life, request(attempt)).await {
                 return attempt + 1;
             }
-            if attempt == first {
-                clear_alarms(&life).await;
-            }
+            // One that was on its way may be raised after another was cleared.
+            clear_alarms(&life).await;
         }
         // It may find out only now that its disk is not what it was.
         if !member.is_expected() {
@@ -107,6 +114,54 @@ async fn leases_end(stage: &Arc<Stage>, client: &mut Client) {
         }
         stage.env.sleep(2 * AGAIN).await;
     }
+}
+
+/// All members hold the same, to the last byte of an image.
+async fn images_agree(stage: &Arc<Stage>) {
+    let deadline = stage.at() + PATIENCE;
+    let members: Vec<_> = stage.members.iter().filter(|member| member.is_expected()).collect();
+    if members.len() < 2 {
+        return;
+    }
+    loop {
+        let mut images = Vec::new();
+        for member in &members {
+            let Some(life) = member.life() else { continue };
+            if let Some(image) = life.env.hosted(image(&*life.store)).await {
+                images.push(image);
+            }
+        }
+        // A member may be a moment behind, or the last lease end in between.
+        let all = images.len() == members.len();
+        if all && images.windows(2).all(|two| two[0].0 == two[1].0) {
+            let differs = images.iter().position(|image| image.1 != images[0].1);
+            stage.note(format_args!("images {images:?}"));
+            match differs.map(|index| members[index].place) {
+                Some(place) => {
+                    let detail = format!("that of member {place} is another: {images:?}");
+                    stage.violation("images agree", detail);
+                }
+                None => images.iter().skip(1).for_each(|_| stage.saw(Thing::ImageAgreed)),
+            }
+            return;
+        }
+        if stage.at() > deadline {
+            return stage.violation("images agree", format!("no two of one state: {images:?}"));
+        }
+        stage.env.sleep(AGAIN).await;
+    }
+}
+
+/// How much is applied, and what the image of it is.
+async fn image(store: &dyn Operator) -> Option<(u64, u32)> {
+    let before = store.engine().await.ok()?.applied;
+    let mut image = store.image().await.ok()?;
+    let mut sum = 0;
+    while let Some(block) = image.next().await {
+        sum = crc32c::crc32c_append(sum, &block.ok()?);
+    }
+    let after = store.engine().await.ok()?.applied;
+    (before == after).then_some((after, sum))
 }
 
 /// Every auditor is given everything.

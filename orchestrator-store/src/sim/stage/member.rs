@@ -9,9 +9,11 @@ use orchestrator_core::store::Revision;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{Site, Stage, StartError, auditor, mix};
+use super::{Inside, Site, Stage, StartError, auditor, mix};
 use crate::operator::Operator;
+use crate::sim::coverage::Thing;
 use crate::sim::disk::SimDisk;
+use crate::sim::machine::Machine;
 
 /// How long a member that does not start waits until it is tried again.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -30,6 +32,8 @@ pub(super) struct Member {
 
 struct State {
     life: Option<Arc<Life>>,
+    /// What the present life runs on, also while it starts.
+    machine: Option<Arc<Machine>>,
     /// How long until the next start; `None` while nobody asked for one.
     start_after: Option<Duration>,
     /// How the present life is to end.
@@ -48,6 +52,8 @@ struct State {
     crash_at_answer: Option<(u32, Duration)>,
     /// How long to stay down when the disk ends the life.
     down: Duration,
+    /// How often the disk had failed when the present life began; also, how often it had been full.
+    failures: [u64; 2],
 }
 
 /// Whether a member is one.
@@ -70,6 +76,8 @@ enum End {
 /// One life of a member, from its start to its end.
 pub(super) struct Life {
     pub(super) store: Arc<dyn Operator>,
+    /// Where it runs: what is asked of it does not go on while it is stopped.
+    pub(super) env: Env,
     over: AtomicBool,
     ended: Notify,
 }
@@ -95,6 +103,7 @@ impl Member {
     pub(super) fn new(place: usize, disk: SimDisk) -> Self {
         let state = State {
             life: None,
+            machine: None,
             start_after: None,
             end: None,
             audited: Revision::new(2),
@@ -105,6 +114,7 @@ impl Member {
             learner: false,
             crash_at_answer: None,
             down: Duration::from_millis(10),
+            failures: [0; 2],
         };
         Self { place, disk, state: Mutex::new(state), changed: Notify::new() }
     }
@@ -120,9 +130,23 @@ impl Member {
         state.standing == Standing::Inside && !state.lost
     }
 
+    /// What the present life runs on.
+    pub(super) fn machine(&self) -> Option<Arc<Machine>> {
+        self.state.lock().machine.clone()
+    }
+
+    /// Whether its disk has failed the present life; a full one only where `full` says so.
+    pub(super) fn is_failed(&self, full: bool) -> bool {
+        failures(&self.disk, full) > self.state.lock().failures[usize::from(full)]
+    }
+
     /// Calls off what was planned.
     pub(super) fn calm(&self) {
         self.state.lock().crash_at_answer = None;
+        if let Some(machine) = self.machine() {
+            machine.calm();
+            machine.go_on();
+        }
     }
 
     /// Asks for a start.
@@ -157,6 +181,9 @@ impl Member {
 
     /// Power fails, for `down`.
     pub(super) fn crash(&self, down: Duration) {
+        if let Some(machine) = self.machine() {
+            machine.end();
+        }
         self.disk.crash();
         self.end_with(End::Crash, down);
     }
@@ -171,6 +198,14 @@ impl Member {
         self.state.lock().crash_at_answer = Some((answers, down));
     }
 
+    /// Plans a crash for before so many more steps of its tasks.
+    pub(super) fn crash_at_step(&self, steps: u64, down: Duration) {
+        if let Some(machine) = self.machine() {
+            self.set_down(down);
+            machine.fail_after(steps);
+        }
+    }
+
     /// How long it stays down when its disk ends its life.
     pub(super) fn set_down(&self, down: Duration) {
         self.state.lock().down = down;
@@ -181,9 +216,11 @@ impl Member {
     }
 
     /// A call was answered: the moment for a crash that waits for it.
-    pub(super) fn answered(&self) {
+    ///
+    /// True where it crashed.
+    pub(super) fn answered(&self) -> bool {
         let mut state = self.state.lock();
-        let Some((left, down)) = &mut state.crash_at_answer else { return };
+        let Some((left, down)) = &mut state.crash_at_answer else { return false };
         *left = left.saturating_sub(1);
         let (left, down) = (*left, *down);
         if left == 0 {
@@ -191,6 +228,7 @@ impl Member {
             drop(state);
             self.crash(down);
         }
+        left == 0
     }
 
     pub(super) fn audited(&self) -> Revision {
@@ -200,6 +238,13 @@ impl Member {
     pub(super) fn set_audited(&self, next: Revision) {
         let mut state = self.state.lock();
         state.audited = state.audited.max(next);
+    }
+
+    /// Counts the steps of the present life.
+    pub(super) fn count_steps(&self, stage: &Stage) {
+        if let Some(machine) = self.machine() {
+            stage.record.lock().coverage.saw_many(Thing::Step, machine.turns());
+        }
     }
 
     /// Waits for a change: a life that begins, or is asked to end.
@@ -251,10 +296,19 @@ impl Member {
         }
     }
 
-    fn begin(&self, store: Arc<dyn Operator>) -> Arc<Life> {
-        let life = Arc::new(Life { store, over: AtomicBool::new(false), ended: Notify::new() });
+    /// As what it joins, where it starts for the first time and is no founder.
+    fn joins(&self) -> Option<Thing> {
+        let state = self.state.lock();
+        let joins = if state.learner { Thing::LearnerJoined } else { Thing::Joined };
+        (state.standing == Standing::Outside).then_some(joins)
+    }
+
+    fn begin(&self, store: Arc<dyn Operator>, env: Env) -> Arc<Life> {
+        let (over, ended) = (AtomicBool::new(false), Notify::new());
+        let life = Arc::new(Life { store, env, over, ended });
         let mut state = self.state.lock();
         state.life = Some(Arc::clone(&life));
+        state.failures = [false, true].map(|full| failures(&self.disk, full));
         state.end = None;
         if state.standing == Standing::Outside {
             state.standing = Standing::Inside;
@@ -268,13 +322,25 @@ impl Member {
         let mut state = self.state.lock();
         state.life = None;
         state.crash_at_answer = None;
+        let machine = state.machine.clone();
         drop(state);
+        if let Some(machine) = machine {
+            machine.end();
+        }
         life.end();
         match end {
             End::Crash => self.disk.crash(),
             End::Kill => self.disk.kill(),
         }
     }
+}
+
+/// How often `disk` has failed, a full one only counted where `full` says so.
+fn failures(disk: &SimDisk, full: bool) -> u64 {
+    if full {
+        return disk.failures();
+    }
+    disk.failures() - disk.coverage().count(Thing::DiskFull)
 }
 
 /// Starts the member whenever that is asked for, and ends its lives.
@@ -291,6 +357,10 @@ pub(super) async fn keep(stage: Arc<Stage>, member: Arc<Member>) {
         stage.note(format_args!("member {} ends: {end:?}, down for {down:?}", member.place));
         stage.network.unplug(member.place);
         member.finish(&life, end);
+        if member.machine().is_some_and(|machine| machine.failed()) {
+            stage.saw(Thing::PowerAtStep);
+        }
+        member.count_steps(&stage);
         member.start_after(down);
     }
 }
@@ -302,27 +372,33 @@ async fn start(stage: &Arc<Stage>, member: &Arc<Member>, number: &mut u32) -> Op
         let failures = member.disk.failures();
         let site = site(stage, member, *number);
         *number += 1;
+        let env = site.env.clone();
         let started = tokio::select! {
             biased;
             () = member.disk.crashed() => None,
-            started = stage.engine.start(site) => Some(started),
+            started = env.hosted(stage.engine.start(site)) => Some(started),
         };
         let place = member.place;
         let error = match started {
             Some(Ok(store)) if !member.disk.is_crashed() => {
                 stage.note(format_args!("member {place} starts"));
-                stage.record.lock().lives += 1;
-                return Some(member.begin(store));
+                stage.saw(Thing::Started);
+                if let Some(joined) = member.joins() {
+                    stage.saw(joined);
+                }
+                return Some(member.begin(store, env));
             }
             Some(Err(error)) if !member.disk.is_crashed() => error,
             _ => {
                 stage.note(format_args!("member {place} went down while it started"));
+                stage.saw(Thing::StartFailed);
                 stage.network.unplug(place);
                 stage.env.sleep(AGAIN).await;
                 continue;
             }
         };
         stage.note(format_args!("member {place} does not start: {error}"));
+        stage.saw(Thing::StartFailed);
         stage.network.unplug(place);
         member.disk.kill();
         match member.excuse(&error, member.disk.failures() > failures) {
@@ -340,16 +416,23 @@ async fn start(stage: &Arc<Stage>, member: &Arc<Member>, number: &mut u32) -> Op
 }
 
 /// Where `member` lives next.
-fn site(stage: &Stage, member: &Member, number: u32) -> Site {
+fn site(stage: &Arc<Stage>, member: &Member, number: u32) -> Site {
     let seed = mix(stage.seed, (member.place as u64) << 32 | u64::from(number));
+    let clock = stage.clocks.get(member.place).copied().unwrap_or_default();
+    if clock.rate_permille != 0 {
+        stage.saw(Thing::WrongClock);
+    }
+    let machine = Machine::new(member.disk.clone(), stage.env.instant(), clock, number);
+    member.state.lock().machine = Some(Arc::clone(&machine));
     Site {
         place: member.place,
         founders: stage.founders,
-        env: Env::simulated(seed),
+        env: Env::on_host(seed, machine),
         disk: member.disk.attach(),
         network: stage.network.clone(),
         life: number,
         learner: member.state.lock().learner,
+        inside: Inside::new(stage, member.place),
     }
 }
 

@@ -9,6 +9,7 @@ mod auditor;
 mod client;
 mod director;
 mod finale;
+mod inside;
 mod member;
 #[cfg(test)]
 mod tests;
@@ -24,13 +25,15 @@ use orchestrator_core::store::Revision;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::coverage::{Coverage, Thing};
 use super::disk::SimDisk;
 use super::history::{Answer, History, Request, Seen, Stamp};
 use super::network::Network;
 use super::oracle::{self, Circumstances, Violation};
-use super::plan::Plan;
+use super::plan::{Clock, Plan};
 use super::trace::Trace;
 use crate::operator::Operator;
+pub use inside::{Applied, Happening, Inside};
 use member::Member;
 
 /// How many members may join during a run.
@@ -69,6 +72,8 @@ pub struct Site {
     pub life: u32,
     /// Whether it follows without a vote, where it joins.
     pub learner: bool,
+    /// Whom an engine may tell what happens inside of it.
+    pub inside: Inside,
 }
 
 /// Why a member does not start.
@@ -99,8 +104,8 @@ pub struct Outcome {
     pub calls: (usize, usize),
     /// The newest revision.
     pub revision: Revision,
-    /// How often members were started.
-    pub lives: u32,
+    /// What the run exercised.
+    pub coverage: Coverage,
     /// The lines of the trace, where they were wanted.
     pub trace: Vec<String>,
 }
@@ -131,6 +136,7 @@ pub(super) struct Stage {
     env: Env,
     began: Instant,
     seed: u64,
+    clocks: Vec<Clock>,
     founders: usize,
     members: Vec<Arc<Member>>,
     network: Network,
@@ -146,7 +152,8 @@ struct Record {
     history: History,
     trace: Trace,
     violations: Vec<Violation>,
-    lives: u32,
+    coverage: Coverage,
+    agreement: inside::Agreement,
 }
 
 impl Stage {
@@ -160,13 +167,15 @@ impl Stage {
             history: History::default(),
             trace: Trace::new(keep_trace),
             violations: Vec::new(),
-            lives: 0,
+            coverage: Coverage::default(),
+            agreement: inside::Agreement::default(),
         };
         Self {
             members: members.collect(),
             network: Network::new(env.clone(), plan.seed),
             record: Mutex::new(record),
             seed: plan.seed,
+            clocks: plan.clocks.clone(),
             founders: plan.places,
             engine,
             env,
@@ -199,15 +208,24 @@ impl Stage {
         drop(director);
         finale::run(self, plan.clients.len()).await;
         drop(keepers);
+        let alive = self.members.iter().filter(|member| member.life().is_some());
+        alive.for_each(|member| member.count_steps(self));
         let digests: Vec<u64> = self.members.iter().map(|member| member.disk.digest()).collect();
         self.note(format_args!("disks {digests:?}"));
     }
 
     fn outcome(&self) -> Outcome {
         let mut record = self.record.lock();
-        let circumstances = Circumstances::default();
+        let fastest = self.clocks.iter().map(|clock| clock.rate_permille).max().unwrap_or(0);
+        let clock_rate_permille = fastest.try_into().unwrap_or(0);
+        let mut coverage = std::mem::take(&mut record.coverage);
+        coverage.add(&self.network.coverage());
+        self.members.iter().for_each(|member| coverage.add(&member.disk.coverage()));
+        coverage.saw_many(Thing::Term, record.agreement.terms());
         let mut violations = std::mem::take(&mut record.violations);
-        violations.extend(oracle::judge(&record.history, circumstances));
+        let all_lost = !self.members.iter().any(|member| member.is_expected());
+        let circumstances = Circumstances { clock_rate_permille, all_lost };
+        violations.extend(oracle::judge(&record.history, circumstances, &mut coverage));
         let answered = |call: &&super::history::Call| !matches!(call.answer, Answer::Unknown);
         let calls = &record.history.calls;
         Outcome {
@@ -219,7 +237,7 @@ impl Stage {
                 .filter_map(|call| call.answer.revision())
                 .max()
                 .unwrap_or_default(),
-            lives: record.lives,
+            coverage,
             trace: record.trace.lines().to_vec(),
         }
     }
@@ -240,6 +258,10 @@ impl Stage {
         self.record.lock().violations.push(Violation { rule, detail });
     }
 
+    fn saw(&self, thing: Thing) {
+        self.record.lock().coverage.saw(thing);
+    }
+
     fn begin(&self, client: usize, place: usize, request: Request) -> usize {
         let at = self.at();
         self.record.lock().history.begin(client, place, request, at)
@@ -252,7 +274,13 @@ impl Stage {
 
     fn item(&self, watch: usize, item: Seen) {
         let at = self.at();
-        self.record.lock().history.item(watch, item, at);
+        let thing = match item {
+            Seen::Events(..) => Thing::Delivered,
+            Seen::Progress(_) => Thing::Progress,
+        };
+        let mut record = self.record.lock();
+        record.coverage.saw(thing);
+        record.history.item(watch, item, at);
     }
 
     fn stamp(&self) -> Stamp {

@@ -1,6 +1,7 @@
 //! Seeds of simulated disasters that every change of an engine must survive: some hundred here, as
 //! many as one likes with `cargo xtask simulate`.
 
+mod coverage;
 mod planted;
 mod regressions;
 

@@ -3,21 +3,21 @@
 use std::path::Path;
 use std::process::Command;
 
-const PLAYER: [&str; 9] = [
-    "run",
-    "--quiet",
-    "--release",
-    "--package",
-    "orchestrator-store",
-    "--all-features",
-    "--example",
-    "simulate",
-    "--",
-];
+/// What is built, after the profile.
+const PLAYER: [&str; 6] =
+    ["--package", "orchestrator-store", "--all-features", "--example", "simulate", "--"];
 
-/// Plays seeds as `arguments` say.
+/// Plays seeds as `arguments` say; `--profile` is for cargo.
 pub fn run(root: &Path, arguments: &[&str]) -> Result<(), String> {
-    let status = Command::new("cargo").current_dir(root).args(PLAYER).args(arguments).status();
+    let mut arguments = arguments.to_vec();
+    let mut profile = "release";
+    if let Some(place) = arguments.iter().position(|argument| *argument == "--profile") {
+        profile = arguments.get(place + 1).copied().ok_or("--profile needs a name")?;
+        arguments.drain(place..place + 2);
+    }
+    let mut command = Command::new("cargo");
+    command.current_dir(root).args(["run", "--quiet", "--profile", profile]);
+    let status = command.args(PLAYER).args(arguments).status();
     match status.map_err(|why| format!("cannot run cargo: {why}"))?.success() {
         true => Ok(()),
         false => Err("the simulation did not end as it should".to_owned()),

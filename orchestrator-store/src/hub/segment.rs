@@ -71,11 +71,6 @@ impl Segments {
         self.all.len()
     }
 
-    /// The newest revision.
-    pub(super) fn newest(&self) -> Option<Revision> {
-        Some(self.last_of(self.all.len().checked_sub(1)?))
-    }
-
     /// Adds the next revision.
     pub(super) fn push(&mut self, revision: Revision, events: Commit) {
         if self.all.back().is_none_or(|last| self.filled == last.changes.len()) {
@@ -136,11 +131,11 @@ mod tests {
     #[test]
     fn what_is_taken_goes_on_where_the_last_part_ended() {
         let mut segments = Segments::default();
-        assert!(segments.from(Revision::ZERO).is_none() && segments.newest().is_none());
+        assert!(segments.from(Revision::ZERO).is_none() && segments.oldest().is_none());
         let even = |n: u64| Revision::new(2 * n);
         for n in 1..=200 {
             segments.push(even(n), Arc::from([]));
-            assert_eq!(segments.newest(), Some(even(n)));
+            assert_eq!(segments.from(even(n)).map(|part| part.last), Some(even(n)));
         }
         let mut seen = Vec::new();
         let mut next = Revision::new(7);

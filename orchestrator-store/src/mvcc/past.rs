@@ -1,8 +1,6 @@
 //! Reads a revision from the next newer root: no root is made, only keys that are read are led
 //! back.
 
-use std::iter::Peekable;
-
 use orchestrator_core::store::{Key, KeyRange, KeyValue, RangeResponse, Revision};
 
 use super::churn::Churn;
@@ -43,26 +41,43 @@ impl Past {
         newest: Revision,
     ) -> RangeResponse {
         if keys.end.is_none() {
-            return root::one(self.iter(keys).next(), count_only, newest);
+            return root::one(self.read(keys, 1).pop(), count_only, newest);
         }
         let count = self.count(keys);
         let room = root::room(limit, count_only, count);
-        let mut kvs = Vec::with_capacity(room);
-        if room > 0 {
-            kvs.extend(self.iter(keys).take(room));
-        }
+        let kvs = self.read(keys, room);
         let more = !count_only && count > kvs.len() as u64;
         RangeResponse { revision: newest, kvs, count, more }
     }
 
-    /// The keys of `keys` in order, as they were.
-    fn iter<'a>(&'a self, keys: &'a KeyRange) -> impl Iterator<Item = KeyValue> + 'a {
-        let there = self.root.iter(keys).map(|(key, entry)| match entry.mod_revision {
-            newer if newer > self.revision => (key, self.lead_back(key, newer)),
-            _ => (key, Some(entry.to_kv(key))),
-        });
-        let gone = self.churn.gone(keys).map(|(key, at)| (key, self.back(key, Step::Deleted(*at))));
-        Merged { one: there.peekable(), other: gone.peekable() }.flatten()
+    /// Gives the first `room` keys of `keys` in order, as they were.
+    fn read(&self, keys: &KeyRange, room: usize) -> Vec<KeyValue> {
+        let mut kvs = Vec::with_capacity(room);
+        let mut gone = self.churn.gone(keys);
+        let mut next_gone = gone.next();
+        for (key, entry) in self.root.iter(keys) {
+            while kvs.len() < room
+                && let Some((gone_key, at)) = next_gone.filter(|(gone_key, _)| *gone_key < key)
+            {
+                kvs.extend(self.back(gone_key, Step::Deleted(*at)));
+                next_gone = gone.next();
+            }
+            if kvs.len() >= room {
+                break;
+            }
+            if entry.mod_revision <= self.revision {
+                kvs.push(entry.to_kv(key));
+            } else {
+                kvs.extend(self.lead_back(key, entry.mod_revision));
+            }
+        }
+        for (key, at) in next_gone.into_iter().chain(gone) {
+            if kvs.len() >= room {
+                break;
+            }
+            kvs.extend(self.back(key, Step::Deleted(*at)));
+        }
+        kvs
     }
 
     fn count(&self, keys: &KeyRange) -> u64 {
@@ -97,28 +112,5 @@ impl Past {
             Some(prev) => Some(Step::There(prev.clone())),
             None => self.churn.deleted_before(newer, key).map(Step::Deleted),
         }
-    }
-}
-
-/// Two streams of keys in order as one; no key is in both.
-struct Merged<A: Iterator, B: Iterator> {
-    one: Peekable<A>,
-    other: Peekable<B>,
-}
-
-impl<'a, T, A, B> Iterator for Merged<A, B>
-where
-    A: Iterator<Item = (&'a Key, T)>,
-    B: Iterator<Item = (&'a Key, T)>,
-{
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        let first = match (self.one.peek(), self.other.peek()) {
-            (Some((one, _)), Some((other, _))) => one < other,
-            (one, _) => one.is_some(),
-        };
-        let next = if first { self.one.next() } else { self.other.next() };
-        next.map(|(_, item)| item)
     }
 }

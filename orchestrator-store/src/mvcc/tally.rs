@@ -80,17 +80,26 @@ impl Block {
             return grown(self.changes.iter(), keys, revision);
         }
         let up_to = |end: usize| end.checked_sub(1).map_or(0, |last| i64::from(self.sums[last]));
-        let before = |key: &[u8]| self.changes.partition_point(|at| at.key.as_bytes() < key);
-        let start = before(keys.start.as_bytes());
+        let start = self.before(keys.start.as_bytes());
         let end = match &keys.end {
             None => {
                 let same = self.changes[start..].iter().take_while(|at| at.key == keys.start);
                 start + same.count()
             }
             Some(_) if keys.is_unbounded() => self.changes.len(),
-            Some(end) => before(end.as_bytes()).max(start),
+            Some(end) => self.before(end.as_bytes()).max(start),
         };
         up_to(end) - up_to(start)
+    }
+
+    /// How many changes are of keys before `key`.
+    fn before(&self, key: &[u8]) -> usize {
+        // Mostly the wanted keys are around all of these, which needs no search.
+        match (self.changes.first(), self.changes.last()) {
+            (Some(first), _) if first.key.as_bytes() >= key => 0,
+            (_, Some(last)) if last.key.as_bytes() < key => self.changes.len(),
+            _ => self.changes.partition_point(|at| at.key.as_bytes() < key),
+        }
     }
 }
 

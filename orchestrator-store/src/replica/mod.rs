@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use orchestrator_core::Env;
 use orchestrator_core::store::{
-    KeyRange, Range, RangeResponse, StoreError, WatchRequest, WatchStream, WatchUpdate,
+    KeyRange, Range, RangeResponse, StoreError, WatchRequest, WatchStream,
 };
 use parking_lot::Mutex;
 use tokio::sync::Notify;

@@ -2,14 +2,17 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use http::{HeaderMap, HeaderValue};
-use http_body::Frame;
+use http_body::{Frame, SizeHint};
+use smallvec::SmallVec;
 use tonic::Status;
+
+use super::pieces::Parts;
 
 /// The name of the trailer that tells how a call ended.
 const STATUS: &str = "grpc-status";
@@ -25,20 +28,17 @@ pub(super) enum Kind {
     #[default]
     Empty,
     /// All of it; with trailers, unless it is no gRPC.
-    Whole(Bytes, Option<HeaderMap>),
-    /// Trailers.
-    End(HeaderMap),
-    /// Messages as they come. An error ends the call.
-    Stream(BoxStream<'static, Result<Bytes, Status>>),
+    Whole(Parts, Option<HeaderMap>),
+    /// What is left of a message, and messages as they come. An error ends the call.
+    Stream(Parts, BoxStream<'static, Result<Parts, Status>>),
 }
 
 impl std::fmt::Debug for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Empty => f.write_str("Empty"),
-            Self::Whole(data, _) => f.debug_tuple("Whole").field(&data.len()).finish(),
-            Self::End(_) => f.write_str("End"),
-            Self::Stream(_) => f.write_str("Stream"),
+            Self::Whole(..) => f.write_str("Whole"),
+            Self::Stream(..) => f.write_str("Stream"),
         }
     }
 }
@@ -46,17 +46,17 @@ impl std::fmt::Debug for Kind {
 impl Body {
     /// A text that is no gRPC.
     pub(super) fn text(text: impl Into<Bytes>) -> Self {
-        Self(Kind::Whole(text.into(), None))
+        Self(Kind::Whole(SmallVec::from([text.into()]).into_iter(), None))
     }
 
     /// One message, after which the call has ended well.
-    pub(super) fn message(message: Bytes) -> Self {
+    pub(super) fn message(message: Parts) -> Self {
         Self(Kind::Whole(message, Some(ended_well())))
     }
 
     /// Messages as they come.
-    pub(super) fn stream(messages: BoxStream<'static, Result<Bytes, Status>>) -> Self {
-        Self(Kind::Stream(messages))
+    pub(super) fn stream(messages: BoxStream<'static, Result<Parts, Status>>) -> Self {
+        Self(Kind::Stream(SmallVec::new().into_iter(), messages))
     }
 }
 
@@ -86,30 +86,50 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let frame = match std::mem::take(&mut self.0) {
-            Kind::Empty => return Poll::Ready(None),
-            Kind::Whole(data, end) => {
-                self.0 = end.map_or(Kind::Empty, Kind::End);
-                Frame::data(data)
+        loop {
+            let (parts, messages) = match &mut self.0 {
+                Kind::Empty => return Poll::Ready(None),
+                Kind::Whole(parts, end) => match parts.next() {
+                    Some(part) => return data(part),
+                    None => {
+                        let end = end.take();
+                        self.0 = Kind::Empty;
+                        return Poll::Ready(end.map(|end| Ok(Frame::trailers(end))));
+                    }
+                },
+                Kind::Stream(parts, messages) => (parts, messages),
+            };
+            if let Some(part) = parts.next() {
+                return data(part);
             }
-            Kind::End(trailers) => Frame::trailers(trailers),
-            Kind::Stream(mut messages) => match messages.poll_next_unpin(cx) {
-                Poll::Ready(Some(Ok(message))) => {
-                    self.0 = Kind::Stream(messages);
-                    Frame::data(message)
+            let end = match ready!(messages.poll_next_unpin(cx)) {
+                Some(Ok(message)) => {
+                    *parts = message;
+                    continue;
                 }
-                Poll::Ready(Some(Err(status))) => Frame::trailers(trailers(Err(status))),
-                Poll::Ready(None) => Frame::trailers(trailers(Ok(()))),
-                Poll::Pending => {
-                    self.0 = Kind::Stream(messages);
-                    return Poll::Pending;
-                }
-            },
-        };
-        Poll::Ready(Some(Ok(frame)))
+                Some(Err(status)) => trailers(Err(status)),
+                None => trailers(Ok(())),
+            };
+            self.0 = Kind::Empty;
+            return Poll::Ready(Some(Ok(Frame::trailers(end))));
+        }
     }
 
     fn is_end_stream(&self) -> bool {
         matches!(self.0, Kind::Empty)
     }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Empty => SizeHint::with_exact(0),
+            Kind::Whole(parts, None) => {
+                SizeHint::with_exact(parts.as_slice().iter().map(|part| part.len() as u64).sum())
+            }
+            _ => SizeHint::default(),
+        }
+    }
+}
+
+fn data(part: Bytes) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    Poll::Ready(Some(Ok(Frame::data(part))))
 }

@@ -2,18 +2,16 @@
 //!
 //! The generated messages own their fields, so each would copy every key and allocate. These write
 //! the same bytes from the store's own values; the tests hold them against the generated ones.
-//! They are only ever sent, so nothing is read into them.
 
 use std::sync::Arc;
 
-use bytes::{Buf, BufMut};
+use bytes::{BufMut, Bytes};
 use orchestrator_core::store::{Event, KeyValue};
 use prost::encoding::{
-    DecodeContext, WireType, encode_key, encode_varint, encoded_len_varint, int64, key_len,
-    skip_field, string,
+    WireType, encode_key, encode_varint, encoded_len_varint, int64, key_len, string,
 };
-use prost::{DecodeError, Message};
 
+use super::pieces::{Answer, Pieces};
 use crate::proto::etcd::ResponseHeader;
 
 /// Which part of an event's keys a watcher gets.
@@ -50,36 +48,22 @@ pub(super) struct WatchAnswer {
     pub(super) before: Before,
 }
 
-impl Message for RangeAnswer {
-    fn encode_raw(&self, buf: &mut impl BufMut) {
-        prost::encoding::message::encode(1, &self.header, buf);
+impl Answer for RangeAnswer {
+    fn write(&self, out: &mut Pieces) {
+        prost::encoding::message::encode(1, &self.header, out.small());
         for kv in &self.kvs {
-            put_kv(2, &Kv { kv, keys_only: self.keys_only }, buf);
+            put_kv(2, &Kv { kv, keys_only: self.keys_only }, out);
         }
-        put_bool(3, self.more, buf);
-        put_int(4, self.count, buf);
+        put_bool(3, self.more, out.small());
+        put_int(4, self.count, out.small());
     }
 
-    fn encoded_len(&self) -> usize {
+    fn bytes(&self) -> usize {
         let kv_len = |kv| nested_len(2, Kv { kv, keys_only: self.keys_only }.len());
         prost::encoding::message::encoded_len(1, &self.header)
             + self.kvs.iter().map(kv_len).sum::<usize>()
             + bool_len(3, self.more)
             + int_len(4, self.count)
-    }
-
-    fn merge_field(
-        &mut self,
-        tag: u32,
-        wire_type: WireType,
-        buf: &mut impl Buf,
-        ctx: DecodeContext,
-    ) -> Result<(), DecodeError> {
-        skip_field(wire_type, tag, buf, ctx)
-    }
-
-    fn clear(&mut self) {
-        *self = Self::default();
     }
 }
 
@@ -90,8 +74,9 @@ impl WatchAnswer {
     }
 }
 
-impl Message for WatchAnswer {
-    fn encode_raw(&self, buf: &mut impl BufMut) {
+impl Answer for WatchAnswer {
+    fn write(&self, out: &mut Pieces) {
+        let buf = out.small();
         prost::encoding::message::encode(1, &self.header, buf);
         put_int(2, self.watch_id, buf);
         put_bool(3, self.created, buf);
@@ -102,11 +87,11 @@ impl Message for WatchAnswer {
         }
         put_bool(7, self.fragment, buf);
         for event in &self.events {
-            EventParts::of(event, self.before).put(buf);
+            EventParts::of(event, self.before).put(out);
         }
     }
 
-    fn encoded_len(&self) -> usize {
+    fn bytes(&self) -> usize {
         let reason = match self.cancel_reason.is_empty() {
             true => 0,
             false => string::encoded_len(6, &self.cancel_reason),
@@ -120,20 +105,6 @@ impl Message for WatchAnswer {
             + bool_len(7, self.fragment)
             + self.events.iter().map(|e| Self::event_len(e, self.before)).sum::<usize>()
     }
-
-    fn merge_field(
-        &mut self,
-        tag: u32,
-        wire_type: WireType,
-        buf: &mut impl Buf,
-        ctx: DecodeContext,
-    ) -> Result<(), DecodeError> {
-        skip_field(wire_type, tag, buf, ctx)
-    }
-
-    fn clear(&mut self) {
-        *self = Self::default();
-    }
 }
 
 /// A key as `KeyValue`.
@@ -142,9 +113,10 @@ struct Kv<'a> {
     keys_only: bool,
 }
 
-impl Kv<'_> {
-    fn value(&self) -> &[u8] {
-        if self.keys_only { &[] } else { self.kv.value.bytes() }
+impl<'a> Kv<'a> {
+    /// The value, where it is told and not empty.
+    fn value(&self) -> Option<&'a Bytes> {
+        Some(self.kv.value.bytes()).filter(|value| !self.keys_only && !value.is_empty())
     }
 
     /// The numbers, by field.
@@ -161,7 +133,7 @@ impl Kv<'_> {
         let numbers = self.numbers().into_iter().map(|(tag, value)| int_len(tag, value));
         bytes_len(1, self.kv.key.as_bytes())
             + numbers.sum::<usize>()
-            + bytes_len(5, self.value())
+            + self.value().map_or(0, |value| nested_len(5, value.len()))
             + int_len(6, self.kv.lease)
     }
 }
@@ -189,13 +161,12 @@ impl<'a> EventParts<'a> {
             + self.prev.as_ref().map_or(0, |prev| nested_len(3, prev.len()))
     }
 
-    fn put(&self, buf: &mut impl BufMut) {
-        encode_key(11, WireType::LengthDelimited, buf);
-        encode_varint(self.len() as u64, buf);
-        put_int(1, i64::from(self.deleted), buf);
-        put_kv(2, &self.kv, buf);
+    fn put(&self, out: &mut Pieces) {
+        put_head(11, self.len(), out.small());
+        put_int(1, i64::from(self.deleted), out.small());
+        put_kv(2, &self.kv, out);
         if let Some(prev) = &self.prev {
-            put_kv(3, prev, buf);
+            put_kv(3, prev, out);
         }
     }
 }
@@ -205,21 +176,26 @@ pub(super) fn number(of_store: u64) -> i64 {
     of_store.cast_signed()
 }
 
-fn put_kv(tag: u32, kv: &Kv<'_>, buf: &mut impl BufMut) {
-    encode_key(tag, WireType::LengthDelimited, buf);
-    encode_varint(kv.len() as u64, buf);
-    put_bytes(1, kv.kv.key.as_bytes(), buf);
+fn put_kv(tag: u32, kv: &Kv<'_>, out: &mut Pieces) {
+    let buf = out.small();
+    put_head(tag, kv.len(), buf);
+    let key = kv.kv.key.as_bytes();
+    if !key.is_empty() {
+        put_head(1, key.len(), buf);
+        buf.put_slice(key);
+    }
     kv.numbers().iter().for_each(|(tag, value)| put_int(*tag, *value, buf));
-    put_bytes(5, kv.value(), buf);
-    put_int(6, kv.kv.lease, buf);
+    if let Some(value) = kv.value() {
+        put_head(5, value.len(), buf);
+        out.value(value);
+    }
+    put_int(6, kv.kv.lease, out.small());
 }
 
-fn put_bytes(tag: u32, bytes: &[u8], buf: &mut impl BufMut) {
-    if !bytes.is_empty() {
-        encode_key(tag, WireType::LengthDelimited, buf);
-        encode_varint(bytes.len() as u64, buf);
-        buf.put_slice(bytes);
-    }
+/// What stands before a field of so many bytes.
+fn put_head(tag: u32, bytes: usize, buf: &mut impl BufMut) {
+    encode_key(tag, WireType::LengthDelimited, buf);
+    encode_varint(bytes as u64, buf);
 }
 
 fn bytes_len(tag: u32, bytes: &[u8]) -> usize {
@@ -256,10 +232,12 @@ mod tests {
     use orchestrator_core::store::{Key, Revision};
     use orchestrator_core::value::Value;
     use proptest::prelude::*;
+    use prost::Message;
 
     fn kvs() -> impl Strategy<Value = KeyValue> {
-        let bytes = || proptest::collection::vec(any::<u8>(), 0..200);
-        (bytes(), bytes(), any::<[u32; 3]>(), any::<i64>()).prop_map(
+        let bytes = |most| proptest::collection::vec(any::<u8>(), 0..most);
+        let value = prop_oneof![bytes(200), Just(vec![b'x'; 5000])];
+        (bytes(200), value, any::<[u32; 3]>(), any::<i64>()).prop_map(
             |(key, value, [create, modified, version], lease)| KeyValue {
                 key: Key::from(key),
                 value: Value::from_bytes(value),
@@ -273,6 +251,15 @@ mod tests {
 
     fn header(revision: i64) -> ResponseHeader {
         ResponseHeader { cluster_id: 1, member_id: 2, revision, raft_term: 3 }
+    }
+
+    /// What is written of an answer, which is as long as it says.
+    fn written(answer: &impl Answer) -> Vec<u8> {
+        let mut pieces = Pieces::default();
+        answer.write(&mut pieces);
+        let written = pieces.finish().collect::<Vec<_>>().concat();
+        assert_eq!(written.len(), answer.bytes());
+        written
     }
 
     proptest! {
@@ -290,7 +277,7 @@ mod tests {
                 count,
             };
             let answer = RangeAnswer { header: header(count), kvs, keys_only, more, count };
-            prop_assert_eq!(answer.encode_to_vec(), message.encode_to_vec());
+            prop_assert_eq!(written(&answer), message.encode_to_vec());
         }
 
         #[test]
@@ -330,10 +317,10 @@ mod tests {
                 events,
                 before,
             };
-            prop_assert_eq!(answer.encode_to_vec(), message.encode_to_vec());
+            prop_assert_eq!(written(&answer), message.encode_to_vec());
             let sizes: usize = answer.events.iter().map(|e| WatchAnswer::event_len(e, before)).sum();
             let empty = WatchAnswer { events: Vec::new(), ..answer.clone() };
-            prop_assert_eq!(sizes + empty.encoded_len(), answer.encoded_len());
+            prop_assert_eq!(sizes + empty.bytes(), answer.bytes());
         }
     }
 }

@@ -14,6 +14,9 @@ use orchestrator_core::fuzzing::Target;
 use prost::Message;
 use tonic::codegen::Service;
 
+use super::authority::frames::{PREFACE, passed};
+use super::messages::{HEAD_BYTES, framed};
+use super::pieces::Answer;
 use super::{EtcdServer, Options, check, reply, request};
 use crate::MemoryStore;
 use crate::mvcc::{Limits, Mvcc};
@@ -27,6 +30,14 @@ pub const TARGETS: &[Target] = &[
         &[
             b"\x0a\x07\x10\x02\x1a\x01a\x30\x00\x12\x08\x12\x06\x0a\x01a\x12\x011\x1a\x05\x0a\x03\x0a\x01a",
             b"\x12\x0c\x22\x0a\x12\x08\x12\x06\x0a\x01a\x12\x011\x12\x08\x1a\x06\x0a\x01a\x12\x01b",
+        ],
+    ),
+    Target::new(
+        "etcd_frames",
+        fuzz_frames,
+        &[
+            b"\x00\x00\x0c\x01\x04\x00\x00\x00\x01\x82\x41\x08http://a\x84\x00\x00\x00\x04\x00\0\0\0\0",
+            b"\x00\x00\x04\x01\x2c\x00\x00\x00\x01\x02\x82\xbe\x84",
         ],
     ),
     Target::new("etcd_range", fuzz_range, &[b"\x0a\x01a\x12\x01\x00\x18\x05\x20\x01\x28\x02\x30\x04"]),
@@ -89,7 +100,21 @@ pub fn fuzz_range(data: &[u8]) {
     let mvcc = Mvcc::new(Limits::default());
     if let Ok(found) = mvcc.range(&request::range(&asked)) {
         let answer = reply::range(&asked, found, pb::ResponseHeader::default());
-        assert!(answer.encoded_len() == answer.encode_to_vec().len() && answer.count == 0);
+        let written: usize = framed(&answer).map_or(0, |parts| parts.map(|part| part.len()).sum());
+        assert!(written == HEAD_BYTES + answer.bytes() && answer.count == 0);
+    }
+}
+
+/// Passes frames of HTTP/2 on as a connection does, in pieces of several sizes.
+///
+/// # Panics
+/// What comes out depends on the pieces, or is longer than what went in.
+pub fn fuzz_frames(data: &[u8]) {
+    let sent = [PREFACE, data].concat();
+    let whole = passed(&sent, sent.len());
+    assert!(whole.len() <= sent.len());
+    for at_a_time in [1, 7, 64] {
+        assert!(passed(&sent, at_a_time) == whole);
     }
 }
 

@@ -11,6 +11,7 @@ use tonic::Status;
 use super::Face;
 use super::body::Body;
 use super::messages::{RequestBody, Requests, framed, only};
+use super::pieces::Answer;
 
 /// The answers of a stream.
 pub(super) type Answers<A> = BoxStream<'static, Result<A, Status>>;
@@ -23,7 +24,7 @@ pub(super) async fn unary<Q, A, F>(
 ) -> http::Response<Body>
 where
     Q: Message + Default,
-    A: Message,
+    A: Answer,
     F: Future<Output = Result<A, Status>>,
 {
     match only(request.into_body()).await {
@@ -42,7 +43,7 @@ pub(super) async fn unary_beside<Q, A, F>(
 ) -> http::Response<Body>
 where
     Q: Message + Default + 'static,
-    A: Message + 'static,
+    A: Answer + Send + 'static,
     F: Future<Output = Result<A, Status>> + Send + 'static,
 {
     match only(request.into_body()).await {
@@ -62,15 +63,15 @@ async fn answer<Q, A, F>(
     call: fn(Arc<Face>, Q) -> F,
 ) -> http::Response<Body>
 where
-    A: Message,
+    A: Answer,
     F: Future<Output = Result<A, Status>>,
 {
     let answered = match face.admit() {
         Ok(_room) => call(Arc::clone(&face), asked).await,
         Err(status) => Err(status),
     };
-    match answered {
-        Ok(answer) => response(Body::message(framed(&answer))),
+    match answered.and_then(|answer| framed(&answer)) {
+        Ok(message) => response(Body::message(message)),
         Err(status) => status.into_http(),
     }
 }
@@ -83,7 +84,7 @@ pub(super) async fn server_streaming<Q, A>(
 ) -> http::Response<Body>
 where
     Q: Message + Default,
-    A: Message + 'static,
+    A: Answer + Send + 'static,
 {
     match only(request.into_body()).await {
         Ok(asked) => streamed(call(face, asked)),
@@ -98,14 +99,14 @@ pub(super) fn streaming<Q, A>(
     call: fn(Arc<Face>, &HeaderMap, Requests<Q>) -> Answers<A>,
 ) -> http::Response<Body>
 where
-    A: Message + 'static,
+    A: Answer + Send + 'static,
 {
     let (head, body) = request.into_parts();
     streamed(call(face, &head.headers, Requests::new(body)))
 }
 
-fn streamed<A: Message + 'static>(answers: Answers<A>) -> http::Response<Body> {
-    let messages = answers.map(|answer| answer.map(|answer| framed(&answer)));
+fn streamed<A: Answer + 'static>(answers: Answers<A>) -> http::Response<Body> {
+    let messages = answers.map(|answer| answer.and_then(|answer| framed(&answer)));
     response(Body::stream(messages.boxed()))
 }
 

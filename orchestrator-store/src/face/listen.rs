@@ -141,7 +141,6 @@ async fn http1(
 }
 
 /// Owns the tasks of connections: they end with it.
-#[derive(Clone)]
 struct Running {
     env: Env,
     tasks: Arc<Mutex<Slab<Task<()>>>>,

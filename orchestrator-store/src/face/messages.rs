@@ -17,9 +17,10 @@ use prost::Message;
 use tonic::Status;
 
 use super::options::{MAX_REQUEST_BYTES, MESSAGE_SLACK_BYTES};
+use super::pieces::{Answer, Parts, Pieces};
 
 /// What stands before a message.
-const HEAD_BYTES: usize = 5;
+pub(super) const HEAD_BYTES: usize = 5;
 
 /// The longest message that is read.
 const MAX_BYTES: usize = MAX_REQUEST_BYTES + MESSAGE_SLACK_BYTES;
@@ -35,14 +36,20 @@ impl<B> RequestBody for B where
 {
 }
 
-/// Writes a message with what stands before it.
-pub(super) fn framed(message: &impl Message) -> Bytes {
-    let bytes = message.encoded_len();
-    let mut framed = BytesMut::with_capacity(HEAD_BYTES + bytes);
-    framed.put_u8(0);
-    framed.put_u32(u32::try_from(bytes).expect("no answer is as long as that"));
-    message.encode_raw(&mut framed);
-    framed.freeze()
+/// Writes an answer with what stands before it.
+///
+/// # Errors
+/// It is longer than a message can be.
+pub(super) fn framed(answer: &impl Answer) -> Result<Parts, Status> {
+    let bytes = answer.bytes();
+    let Ok(length) = u32::try_from(bytes) else {
+        return Err(Status::resource_exhausted("the answer is longer than 4 GiB: ask for less"));
+    };
+    let mut framed = Pieces::of(HEAD_BYTES + bytes);
+    framed.small().put_u8(0);
+    framed.small().put_u32(length);
+    answer.write(&mut framed);
+    Ok(framed.finish())
 }
 
 /// Reads the only message of a body.
@@ -218,6 +225,10 @@ mod tests {
         ))
     }
 
+    fn sent(asked: &PutRequest) -> Bytes {
+        framed(asked).unwrap().next().unwrap()
+    }
+
     fn in_pieces(sent: &Bytes, at_a_time: usize) -> Vec<Bytes> {
         sent.chunks(at_a_time).map(|piece| sent.slice_ref(piece)).collect()
     }
@@ -229,19 +240,19 @@ mod tests {
     #[test]
     fn a_message_is_read_however_it_arrives() {
         let asked = put("a-key");
-        let sent = framed(&asked);
+        let sent = sent(&asked);
         for at_a_time in 1..=sent.len() {
             let read = only::<PutRequest>(body(in_pieces(&sent, at_a_time)));
             assert_eq!(read.now_or_never().unwrap().unwrap(), asked);
         }
-        let empty = only::<PutRequest>(body(vec![framed(&put(""))]));
+        let empty = only::<PutRequest>(body(vec![self::sent(&put(""))]));
         assert_eq!(empty.now_or_never().unwrap().unwrap(), put(""));
     }
 
     #[test]
     fn messages_of_a_stream_come_in_order_and_an_error_is_the_last() {
         let mut sent = BytesMut::new();
-        ["a", "", "ccc"].iter().for_each(|key| sent.put(framed(&put(key))));
+        ["a", "", "ccc"].iter().for_each(|key| sent.put(self::sent(&put(key))));
         sent.put_slice(&[1, 0, 0, 0, 0, 0, 0]);
         let sent = sent.freeze();
         for at_a_time in 1..=sent.len() {

@@ -33,6 +33,7 @@ mod listen;
 mod maintenance;
 mod messages;
 mod options;
+mod pieces;
 mod reply;
 mod request;
 mod route;

@@ -107,10 +107,18 @@ impl<B: RequestBody> Service<http::Request<B>> for EtcdService {
 /// A method that is not there, in the words of etcd's own library.
 fn unknown(path: &str) -> http::Response<Body> {
     let text = match path.trim_start_matches('/').rsplit_once('/') {
-        Some((service, method)) => format!("unknown method {method} for service {service}"),
+        Some((service, method)) if is_known(service) => {
+            format!("unknown method {method} for service {service}")
+        }
+        Some((service, _)) => format!("unknown service {service}"),
         None => format!("malformed method name: {path:?}"),
     };
     Status::unimplemented(text).into_http()
+}
+
+fn is_known(service: &str) -> bool {
+    let known = ["KV", "Watch", "Lease", "Maintenance", "Cluster", "Auth"];
+    service.strip_prefix(SERVICES).is_some_and(|name| known.contains(&name))
 }
 
 /// Answers what is no gRPC.

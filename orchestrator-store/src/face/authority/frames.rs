@@ -5,7 +5,7 @@ use bytes::{BufMut, BytesMut};
 use super::fields;
 
 /// What an HTTP/2 client sends first; another client is left alone.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(in crate::face) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The bytes before the payload of a frame.
 const HEAD_BYTES: usize = 9;
@@ -108,6 +108,18 @@ fn block(payload: &[u8], flags: u8) -> Option<std::ops::Range<usize>> {
     (start <= end).then_some(start..end)
 }
 
+/// What comes of `bytes` that arrive `at_a_time`.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in crate::face) fn passed(bytes: &[u8], at_a_time: usize) -> Vec<u8> {
+    let (mut frames, mut raw, mut out) = (Frames::default(), BytesMut::new(), BytesMut::new());
+    for piece in bytes.chunks(at_a_time) {
+        raw.put_slice(piece);
+        frames.pass(&mut raw, &mut out);
+    }
+    out.unsplit(raw);
+    out.to_vec()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,17 +127,6 @@ mod tests {
     fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
         let length = (payload.len() as u32).to_be_bytes();
         [&length[1..], &[kind, flags, 0, 0, 0, 1], payload].concat()
-    }
-
-    /// What comes of `bytes` that arrive `at_a_time`.
-    fn passed(bytes: &[u8], at_a_time: usize) -> Vec<u8> {
-        let (mut frames, mut raw, mut out) = (Frames::default(), BytesMut::new(), BytesMut::new());
-        for piece in bytes.chunks(at_a_time) {
-            raw.put_slice(piece);
-            frames.pass(&mut raw, &mut out);
-        }
-        out.unsplit(raw);
-        out.to_vec()
     }
 
     #[test]

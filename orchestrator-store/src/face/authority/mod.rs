@@ -11,7 +11,7 @@
 //! entry that the client still counts on.
 
 mod fields;
-mod frames;
+pub(super) mod frames;
 
 use std::io;
 use std::pin::Pin;

@@ -13,6 +13,7 @@ use http_body::Frame;
 use tonic::Status;
 
 use crate::face::body::{Body, Kind, trailers};
+use crate::face::pieces::Parts;
 use crate::face::route::EtcdService;
 
 /// Answers a call; ends early, and the work with it, when the client does not want it any more.
@@ -47,23 +48,30 @@ async fn send(
     let (head, body) = answer.into_parts();
     let head = http::Response::from_parts(head, ());
     match body.0 {
-        Kind::Empty | Kind::End(_) => respond.send_response(head, true).map(drop),
-        Kind::Whole(data, end) => {
+        Kind::Empty => respond.send_response(head, true).map(drop),
+        Kind::Whole(parts, end) => {
             // The answer is there, so that it may as well wait where it will be sent from.
             let mut stream = respond.send_response(head, false)?;
-            stream.send_data(data, end.is_none())?;
-            end.map_or(Ok(()), |trailers| stream.send_trailers(trailers))
+            send_parts(parts, &mut stream)?;
+            match end {
+                Some(trailers) => stream.send_trailers(trailers),
+                None => stream.send_data(Bytes::new(), true),
+            }
         }
-        Kind::Stream(messages) => {
+        Kind::Stream(_, messages) => {
             let stream = respond.send_response(head, false)?;
             send_all(messages, stream).await
         }
     }
 }
 
+fn send_parts(mut parts: Parts, stream: &mut SendStream<Bytes>) -> Result<(), h2::Error> {
+    parts.try_for_each(|part| stream.send_data(part, false))
+}
+
 /// Sends messages, each asked for when there is room for it.
 async fn send_all(
-    mut messages: BoxStream<'static, Result<Bytes, Status>>,
+    mut messages: BoxStream<'static, Result<Parts, Status>>,
     mut stream: SendStream<Bytes>,
 ) -> Result<(), h2::Error> {
     loop {
@@ -80,7 +88,7 @@ async fn send_all(
         });
         let Some(next) = next.await else { return Ok(()) };
         match next {
-            Some(Ok(message)) => stream.send_data(message, false)?,
+            Some(Ok(message)) => send_parts(message, &mut stream)?,
             Some(Err(status)) => return stream.send_trailers(trailers(Err(status))),
             None => return stream.send_trailers(trailers(Ok(()))),
         }

@@ -92,3 +92,88 @@ fn builder() -> Builder {
         .max_send_buffer_size(SEND_BUFFER);
     builder
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use h2::client::{self, SendRequest};
+    use http::Request;
+    use orchestrator_core::env::Task;
+    use tokio::io::{AsyncWriteExt, DuplexStream};
+
+    use super::*;
+    use crate::MemoryStore;
+    use crate::face::{Face, Options};
+
+    /// A connection that is being served, and the client's end of it.
+    struct Served {
+        face: Arc<Face>,
+        stop: CancellationToken,
+        serving: Task<Result<(), h2::Error>>,
+        end: DuplexStream,
+    }
+
+    fn served(env: &Env) -> Served {
+        let store = Arc::new(MemoryStore::new(env.clone()));
+        let face = Arc::new(Face::new(env.clone(), store, Options::new()));
+        let (end, stream) = tokio::io::duplex(64 << 10);
+        let (service, stop) = (EtcdService::new(Arc::clone(&face)), CancellationToken::new());
+        let (clock, stopped) = (env.clone(), stop.clone());
+        let serving = async move { serve(&clock, stream, service, stopped).await };
+        Served { face, stop, serving: env.spawn("connection", serving), end }
+    }
+
+    async fn connect(env: &Env, end: DuplexStream) -> (SendRequest<Bytes>, Task<()>) {
+        let (client, connection) = client::handshake(end).await.unwrap();
+        (client, env.spawn("client", async move { drop(connection.await) }))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_nobody_wants_any_more_lets_go_of_everything() {
+        let env = Env::simulated(1);
+        let Served { face, stop, serving, end } = served(&env);
+        let (mut client, _connection) = connect(&env, end).await;
+        let idle = Arc::strong_count(&face);
+        let watch = Request::post("http://e/etcdserverpb.Watch/Watch").body(()).unwrap();
+        let (answer, mut requests) = client.send_request(watch, false).unwrap();
+        let answer = answer.await.unwrap();
+        assert!(answer.status().is_success() && Arc::strong_count(&face) > idle);
+        requests.send_reset(h2::Reason::CANCEL);
+        env.sleep(Duration::from_millis(1)).await;
+        assert_eq!(Arc::strong_count(&face), idle);
+
+        stop.cancel();
+        assert!(serving.await.unwrap().is_ok(), "nothing runs, so that it ends at once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_run_may_end_after_the_stop() {
+        let env = Env::simulated(1);
+        let Served { stop, serving, end, .. } = served(&env);
+        let (mut client, _connection) = connect(&env, end).await;
+        let put = Request::post("http://e/etcdserverpb.KV/Put").body(()).unwrap();
+        let (answer, mut request) = client.send_request(put, false).unwrap();
+        env.sleep(Duration::from_millis(1)).await;
+        stop.cancel();
+        env.sleep(Duration::from_millis(1)).await;
+        assert!(!serving.is_finished());
+        request.send_data(Bytes::from_static(b"\0\0\0\0\x06\x0a\x01a\x12\x01b"), true).unwrap();
+        let body = answer.await.unwrap().into_body();
+        assert!(!body.is_end_stream(), "there is a message");
+        drop((body, request));
+        assert!(serving.await.unwrap().is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_falls_silent_is_let_go() {
+        let env = Env::simulated(1);
+        let Served { serving, mut end, .. } = served(&env);
+        let begun = env.instant();
+        end.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        assert!(serving.await.unwrap().is_ok());
+        let waited = env.instant() - begun;
+        assert!((60..120).contains(&waited.as_secs()), "{waited:?}");
+    }
+}

@@ -1,19 +1,18 @@
 //! Splitting an answer that is larger than a message should be, where the client asked for it.
 
-use prost::Message;
-
 use crate::face::encode::WatchAnswer;
+use crate::face::pieces::Answer;
 
 /// Splits `answer` into parts below `max` bytes, all but the last marked as fragments.
 ///
 /// An event is never split, so a part with one event may be larger.
 pub(super) fn split(mut answer: WatchAnswer, max: usize) -> Vec<WatchAnswer> {
-    if answer.events.len() < 2 || answer.encoded_len() < max {
+    if answer.events.len() < 2 || answer.bytes() < max {
         return vec![answer];
     }
     let events = std::mem::take(&mut answer.events);
     let part = WatchAnswer { fragment: true, ..answer };
-    let empty = part.encoded_len();
+    let empty = part.bytes();
     let mut parts = vec![part.clone()];
     let mut size = empty;
     for event in events {
@@ -53,7 +52,7 @@ mod tests {
     fn check(sizes: &[usize], parts: &[usize]) {
         let events = sizes.iter().map(|bytes| event(*bytes)).collect();
         let split = split(WatchAnswer { events, ..WatchAnswer::default() }, 1000);
-        assert!(split.iter().all(|part| part.events.len() == 1 || part.encoded_len() < 1000));
+        assert!(split.iter().all(|part| part.events.len() == 1 || part.bytes() < 1000));
         assert!(split.iter().map(|part| part.events.len()).eq(parts.iter().copied()));
         let (last, others) = split.split_last().unwrap();
         assert!(!last.fragment && others.iter().all(|part| part.fragment));

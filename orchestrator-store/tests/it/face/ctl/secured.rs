@@ -34,7 +34,7 @@ async fn only_a_client_with_a_certificate_is_served() {
     let store = Arc::new(MemoryStore::new(env.clone()));
     let served = Served::start(&env, store, Options::new().tls(config.unwrap())).await;
     let endpoint = format!("https://{}:{}", Ipv4Addr::LOCALHOST, served.address.port());
-    let flags = ["--endpoints", &endpoint, "--cacert", &path("ca"), "--dial-timeout", "1s"];
+    let flags = ["--endpoints", &endpoint, "--cacert", &path("ca"), "--command-timeout", "1s"];
     let with = ["--cert", &path("cert"), "--key", &path("key")];
     let all = flags.iter().chain(&with).map(|flag| (*flag).to_owned()).collect();
     let Some(mut ctl) = Ctl::with(served, all) else { return };

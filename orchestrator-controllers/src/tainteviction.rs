@@ -1,20 +1,26 @@
 //! Taint eviction: pods leave a node whose `NoExecute` taints they do not tolerate, or tolerate
 //! for a time only.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, Pod, Taint, Toleration};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use orchestrator_client::{Api, DeleteOptions, Informer, KindExt, Patch, Recorder, gvr};
 use orchestrator_core::controller::{Change, Controller, Outcome, ReconcileContext, WatchSpec};
 use orchestrator_core::{Item, Json, ObjectKey, Status};
+use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::clock;
 use crate::deps::ControllerDeps;
 use crate::workload::placement::{taints, tolerates};
 use crate::workload::pods::{INDEX_NODE, is_finished, node, node_name};
+
+/// The effect of taints that drive pods away.
+const NO_EXECUTE: &str = "NoExecute";
 
 /// Evicts pods from tainted nodes; its keys are pods.
 #[derive(Debug)]
@@ -23,6 +29,8 @@ pub struct TaintEvictionController {
     pods: Informer<Pod>,
     api: Api<Pod>,
     recorder: Recorder,
+    /// Since when there are the taints that do not say so, by node.
+    seen: Mutex<BTreeMap<String, Vec<Taint>>>,
 }
 
 impl TaintEvictionController {
@@ -35,7 +43,26 @@ impl TaintEvictionController {
             pods,
             api: deps.client().api(),
             recorder: deps.recorder("taint-eviction-controller"),
+            seen: Mutex::default(),
         }
+    }
+
+    /// The taints of a node that drive pods away; one that does not say since when it is there, as
+    /// those that people set, counts from when it was first seen here.
+    fn driving(&self, node: &Node, now: Timestamp) -> Vec<Taint> {
+        let mut seen = self.seen.lock();
+        let before = seen.remove(node.name()).unwrap_or_default();
+        let driving = taints(node).iter().filter(|taint| taint.effect == NO_EXECUTE);
+        let mut driving: Vec<_> = driving.cloned().collect();
+        for taint in driving.iter_mut().filter(|taint| taint.time_added.is_none()) {
+            let same = |other: &&Taint| other.key == taint.key && other.value == taint.value;
+            let first = before.iter().find(same).and_then(|other| other.time_added.clone());
+            taint.time_added = Some(first.unwrap_or(Time(now)));
+        }
+        if !driving.is_empty() {
+            seen.insert(node.name().to_owned(), driving.clone());
+        }
+        driving
     }
 
     async fn evict(&self, pod: &Pod) -> Result<(), Status> {
@@ -68,7 +95,7 @@ enum Stay {
 
 fn stay(taints: &[Taint], tolerations: &[Toleration]) -> Stay {
     let mut stay = Stay::Forever;
-    for taint in taints.iter().filter(|taint| taint.effect == "NoExecute") {
+    for taint in taints.iter().filter(|taint| taint.effect == NO_EXECUTE) {
         let tolerated: Vec<_> = tolerations.iter().filter(|t| tolerates(t, taint)).collect();
         if tolerated.is_empty() {
             return Stay::Until(Timestamp::MIN);
@@ -136,10 +163,12 @@ impl Controller for TaintEvictionController {
             return Ok(Outcome::Done);
         };
         let tolerations = pod.spec.as_ref().and_then(|spec| spec.tolerations.as_deref());
-        let Stay::Until(then) = stay(taints(&node), tolerations.unwrap_or_default()) else {
+        let now = cx.env.now();
+        let driving = self.driving(&node, now);
+        let Stay::Until(then) = stay(&driving, tolerations.unwrap_or_default()) else {
             return Ok(Outcome::Done);
         };
-        match clock::until(cx.env.now(), then) {
+        match clock::until(now, then) {
             Some(wait) => Ok(Outcome::RequeueAfter(wait)),
             None => self.evict(&pod).await.map(|()| Outcome::Done),
         }

@@ -6,3 +6,4 @@ mod lifecycle;
 mod plane;
 mod restart;
 mod scale;
+mod scheduling;

@@ -101,7 +101,9 @@ impl Class {
             score.normalize(&mut raws);
             add(open, &raws, *weight);
         }
-        if let Some((_, weight)) = view.plan.spread_score.filter(|_| !self.spread.soft.is_empty()) {
+        if let Some((_, weight)) =
+            view.plan.spread_score.as_ref().filter(|_| !self.spread.soft.is_empty())
+        {
             let strata: Vec<_> = open
                 .iter()
                 .map(|open| {
@@ -112,14 +114,15 @@ impl Class {
                 .collect();
             let mut raws = self.spread.raw_scores(&self.dims, &strata);
             spread::reverse(&mut raws);
-            add(open, &raws, weight);
+            add(open, &raws, *weight);
         }
-        if let Some((_, weight)) = view.plan.near_score.filter(|_| self.near.has_wishes()) {
+        if let Some((_, weight)) = view.plan.near_score.as_ref().filter(|_| self.near.has_wishes())
+        {
             let constraints = self.dims.len() - self.near.len();
             let raw = |open: &Open| self.near.raw_score(&open.numbers[constraints..]);
             let mut raws: Vec<i64> = open.iter().map(raw).collect();
             near::spread(&mut raws);
-            add(open, &raws, weight);
+            add(open, &raws, *weight);
         }
     }
 }

@@ -75,12 +75,6 @@ impl Buckets {
         Some((score as i64, &stratum.buckets[score]))
     }
 
-    /// All nodes of a stratum.
-    #[cfg(test)]
-    pub fn all(&self, stratum: usize) -> impl Iterator<Item = Slot> + '_ {
-        self.strata[stratum].buckets.iter().flatten().copied()
-    }
-
     /// Moves a node to a stratum and score; `None` takes it out.
     pub fn set(&mut self, slot: Slot, at: Option<(u32, i64)>) {
         let (stratum, score) = at.map_or((OUT, 0), |(stratum, score)| (stratum, score as u32));

@@ -32,7 +32,7 @@ const MAX_STRATA: usize = 4096;
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     pub framework: &'a Framework,
-    pub plan: &'a Plan<'a>,
+    pub plan: &'a Plan,
     pub statics: &'a Statics,
     pub snapshot: &'a Snapshot,
     pub epochs: Epochs,

@@ -101,6 +101,11 @@ impl Kinds {
         self.wishing[from..].iter().map(|(_, id)| self.get(*id))
     }
 
+    /// Whether any pod has wishes about others.
+    pub fn has_wishing(&self) -> bool {
+        !self.wishing.is_empty()
+    }
+
     /// The highest serial so far.
     pub fn newest(&self) -> u32 {
         self.next_serial

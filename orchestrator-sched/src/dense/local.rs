@@ -8,7 +8,9 @@ use smallvec::SmallVec;
 
 use super::plan::{Plan, Weighted};
 use super::table::{Slot, Table};
-use crate::framework::{Block, Cycle, Framework, MAX_SCORE, Plugin as _, Prepared, Refused, Score};
+use crate::framework::{
+    Block, BlockScore, Cycle, Framework, MAX_SCORE, Plugin as _, Prepared, Refused, Score, What,
+};
 use crate::plugins::{NodeResourcesBalancedAllocation, NodeResourcesFit, Share};
 
 /// Resources beyond this share a bit; pods that ask for so many are told apart no further.
@@ -20,9 +22,10 @@ const NEVER: u64 = 1 << 63;
 /// The filters and scores that read a node and its pods, prepared for one pod.
 pub(super) struct Local<'a> {
     pod: &'a PodInfo,
-    plan: &'a Plan<'a>,
+    plan: &'a Plan,
     filters: Option<Prepared<'a>>,
     scores: SmallVec<[Weighted<Score<'a>>; 2]>,
+    blocks: SmallVec<[Weighted<&'a dyn BlockScore>; 2]>,
     balances: bool,
 }
 
@@ -38,7 +41,7 @@ impl<'a> Local<'a> {
     /// `None` where a filter rejects the pod as a whole.
     pub fn new(
         framework: &'a Framework,
-        plan: &'a Plan<'a>,
+        plan: &'a Plan,
         pod: &'a PodInfo,
         snapshot: &'a Snapshot,
     ) -> Option<Self> {
@@ -53,11 +56,20 @@ impl<'a> Local<'a> {
                 framework.scorers().nth(*index).expect("the plan is of the framework");
             scores.push((scorer.prepare(cycle, &[]), *weight));
         }
+        let mut blocks = SmallVec::new();
+        for (index, weight) in &plan.blocks {
+            let (scorer, _) =
+                framework.scorers().nth(*index).expect("the plan is of the framework");
+            if let What::Block(block) = scorer.reads(pod).0 {
+                blocks.push((block, *weight));
+            }
+        }
         let asks = |name: &str| pod.requests.get(name) != 0;
         let balances = plan
             .balanced
+            .as_ref()
             .is_some_and(|(balanced, _)| balanced.resources().iter().any(|r| asks(&r.name)));
-        Some(Self { pod, plan, filters, scores, balances })
+        Some(Self { pod, plan, filters, scores, blocks, balances })
     }
 
     /// Whether a plugin looks at the node itself, not at columns.
@@ -75,7 +87,7 @@ impl<'a> Local<'a> {
         if let (Some(filters), Some(node)) = (&self.filters, node) {
             filters.judge(node).map_err(Unfit::Refused)?;
         }
-        match self.plan.fit.map_or(0, |fit| self.lacks(fit, table, slot)) {
+        match self.plan.fit.as_ref().map_or(0, |fit| self.lacks(fit, table, slot)) {
             0 => Ok(self.score(table, slot, node)),
             lacks => Err(Unfit::Lacks(lacks)),
         }
@@ -122,7 +134,7 @@ impl<'a> Local<'a> {
 
     /// Why the node has no room, in the plugin's words.
     pub fn refused(&self, table: &Table, slot: Slot) -> Option<Refused> {
-        let fit = self.plan.fit?;
+        let fit = self.plan.fit.as_ref()?;
         let mut taken = table.resources_requested(slot);
         if let Some(promised) = promised(table, slot, self.pod.priority) {
             taken.add(&promised);
@@ -134,13 +146,13 @@ impl<'a> Local<'a> {
 
     fn score(&self, table: &Table, slot: Slot, node: Option<&NodeInfo>) -> i64 {
         let mut total = 0;
-        if let Some((fit, weight)) = self.plan.fit_score {
+        if let Some((fit, weight)) = &self.plan.fit_score {
             total += fit_score(fit, self.pod, table, slot).clamp(0, MAX_SCORE) * weight;
         }
-        if let Some((balanced, weight)) = self.plan.balanced.filter(|_| self.balances) {
+        if let Some((balanced, weight)) = self.plan.balanced.as_ref().filter(|_| self.balances) {
             total += balanced_score(balanced, self.pod, table, slot).clamp(0, MAX_SCORE) * weight;
         }
-        for (block, weight) in &self.plan.blocks {
+        for (block, weight) in &self.blocks {
             let mut score = [0];
             block.score_block(self.pod, &table.block(slot as usize..slot as usize + 1), &mut score);
             total += score[0].clamp(0, MAX_SCORE) * weight;

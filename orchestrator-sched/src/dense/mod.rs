@@ -18,6 +18,7 @@ mod buckets;
 mod class;
 mod dims;
 mod kept;
+mod kernel;
 mod kinds;
 mod local;
 mod log;
@@ -25,6 +26,7 @@ mod near;
 mod plan;
 mod refusals;
 mod reject;
+mod scan;
 mod signature;
 mod spread;
 mod statics;
@@ -38,18 +40,28 @@ use std::sync::Arc;
 
 use orchestrator_core::scheduler::{PodId, PodInfo, Rejection, Snapshot};
 
+use rustc_hash::FxHashSet;
+
 use crate::framework::Framework;
 use class::{Class, Epochs, View};
 use kept::{Kept, Place};
-use plan::Plan;
+use plan::{Pattern, Plan};
+use scan::Scratch;
+use spread::Spread;
 use statics::Statics;
-use table::Table;
+use table::{Slot, Table};
 
 /// How many answers about nodes may be kept in all: some sixteen bytes each.
 const MAX_KEPT: usize = 16 << 20;
 
 /// Classes beyond this number cost more memory than time.
 const MAX_CLASSES: usize = 1024;
+
+/// Plans that are kept; the plugins' answers come in a few combinations.
+const MAX_PLANS: usize = 64;
+
+/// After so many pods that came once, it is forgotten which they were.
+const MAX_SEEN: usize = 4096;
 
 /// At least so many classes are kept, however many nodes there are.
 const MIN_CLASSES: usize = 8;
@@ -69,12 +81,18 @@ struct Profile {
     annotations: Vec<&'static str>,
     classes: Kept<Kind>,
     statics: Kept<Statics>,
+    /// What plugins say, by what they read.
+    plans: Vec<(Pattern, Arc<Plan>)>,
+    /// The hashes of pods that came once.
+    seen: FxHashSet<u64>,
+    scratch: Scratch,
 }
 
 /// A class and the answers that it shares with others.
 #[derive(Debug)]
 struct Kind {
     class: Class,
+    plan: Arc<Plan>,
     statics: Place,
 }
 
@@ -102,6 +120,9 @@ impl Core {
             framework,
             classes: Kept::default(),
             statics: Kept::default(),
+            plans: Vec::new(),
+            seen: FxHashSet::default(),
+            scratch: Scratch::default(),
         };
         Self { profiles: frameworks.into_iter().map(profile).collect(), ..Self::default() }
     }
@@ -249,12 +270,17 @@ impl Profile {
     ) -> Option<Choice> {
         table.put_in_order(snapshot);
         let framework = Arc::clone(&self.framework);
-        let plan = Plan::new(&framework, pod)?;
+        if Plan::is_unknown(&framework, pod) {
+            return None;
+        }
         let hash = signature::hash(pod, &self.annotations);
-        let place = self.class_of(hash, pod, &plan, table, snapshot, epochs)?;
-        let Kind { class, statics } = self.classes.get_mut(place);
+        if let Some((slot, among)) = self.scan(hash, pod, table, snapshot, epochs, &pick) {
+            return Some(Choice::Node { node: Arc::clone(table.name(slot)?), among });
+        }
+        let place = self.class_of(hash, pod, table, snapshot, epochs)?;
+        let Kind { class, plan, statics } = self.classes.get_mut(place);
         let statics = self.statics.get(*statics);
-        let view = View { framework: &framework, plan: &plan, statics, snapshot, epochs };
+        let view = View { framework: &framework, plan, statics, snapshot, epochs };
         let counts_promised = |other: &Arc<PodInfo>| {
             other.priority >= pod.priority
                 && (other.affinity.is_some()
@@ -274,12 +300,53 @@ impl Profile {
         class.reject(pod, view, table).map(|why| Choice::None(Box::new(why)))
     }
 
+    /// Decides about a pod that is the first of its sort by one pass over all nodes; `None` where
+    /// it is not, or is for a class.
+    fn scan(
+        &mut self,
+        hash: u64,
+        pod: &Arc<PodInfo>,
+        table: &mut Table,
+        snapshot: &Snapshot,
+        epochs: Epochs,
+        pick: &impl Fn(usize) -> usize,
+    ) -> Option<(Slot, usize)> {
+        if self.seen.len() >= MAX_SEEN {
+            self.seen.clear();
+        }
+        if !self.seen.insert(hash) || pod.affinity.is_some() || table.kinds.has_wishing() {
+            return None;
+        }
+        let plan = self.plan_of(pod)?;
+        let asked = scan::asked(&plan, pod, table)?;
+        if !Spread::new(&plan, pod, snapshot).is_empty() {
+            return None;
+        }
+        let place = self.statics_of(hash, pod, plan.wide);
+        self.statics.get_mut(place).update(&self.framework, &plan, table, snapshot)?;
+        let statics = self.statics.get(place);
+        let view = View { framework: &self.framework, plan: &plan, statics, snapshot, epochs };
+        scan::best(asked, pod, view, table, &mut self.scratch, pick)
+    }
+
+    /// What plugins say about a pod; the same for all pods of which they read the same.
+    fn plan_of(&mut self, pod: &PodInfo) -> Option<Arc<Plan>> {
+        let pattern = Plan::pattern(&self.framework, pod);
+        if let Some((_, plan)) = self.plans.iter().find(|(other, _)| *other == pattern) {
+            return Some(Arc::clone(plan));
+        }
+        let plan = Arc::new(Plan::new(&self.framework, pod)?);
+        if self.plans.len() < MAX_PLANS {
+            self.plans.push((pattern, Arc::clone(&plan)));
+        }
+        Some(plan)
+    }
+
     /// The class of a pod, up to date.
     fn class_of(
         &mut self,
         hash: u64,
         pod: &Arc<PodInfo>,
-        plan: &Plan<'_>,
         table: &mut Table,
         snapshot: &Snapshot,
         epochs: Epochs,
@@ -287,19 +354,23 @@ impl Profile {
         let annotations = &self.annotations;
         let is_it = |kind: &Kind| signature::alike(&kind.class.pod, pod, annotations);
         let known = self.classes.find(hash, is_it);
+        let plan = match known {
+            Some(place) => Arc::clone(&self.classes.get(place).plan),
+            None => self.plan_of(pod)?,
+        };
         let kept = known.map(|place| self.classes.get(place).statics);
         let statics = match kept.filter(|place| self.statics.has(*place)) {
             Some(place) => place,
             None => self.statics_of(hash, pod, plan.wide),
         };
-        self.statics.get_mut(statics).update(&self.framework, plan, table, snapshot)?;
+        self.statics.get_mut(statics).update(&self.framework, &plan, table, snapshot)?;
         let statics_there = self.statics.get(statics);
         let framework = &self.framework;
-        let view = View { framework, plan, statics: statics_there, snapshot, epochs };
+        let view = View { framework, plan: &plan, statics: statics_there, snapshot, epochs };
         let Some(place) = known else {
             let class = Class::new(pod, view, table)?;
             let limit = (MAX_KEPT / table.len().max(1)).clamp(MIN_CLASSES, MAX_CLASSES);
-            return Some(self.classes.add(hash, Kind { class, statics }, limit));
+            return Some(self.classes.add(hash, Kind { class, plan, statics }, limit));
         };
         let kind = self.classes.get_mut(place);
         let moved = kind.statics != statics;

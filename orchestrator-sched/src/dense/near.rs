@@ -37,9 +37,9 @@ pub(super) struct Near {
 }
 
 impl Near {
-    pub fn new(plan: &Plan<'_>, pod: &PodInfo, table: &Table, snapshot: &Snapshot) -> Self {
+    pub fn new(plan: &Plan, pod: &PodInfo, table: &Table, snapshot: &Snapshot) -> Self {
         let own = pod.affinity.as_deref();
-        let scoring = plan.near_score.filter(|(plugin, _)| plugin.scores(own));
+        let scoring = plan.near_score.as_ref().filter(|(plugin, _)| plugin.scores(own));
         let mut near = Self {
             questions: Vec::new(),
             filters: plan.near.is_some(),

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use orchestrator_core::scheduler::PodInfo;
+use smallvec::SmallVec;
 
-use crate::framework::{BlockScore, BuiltIn, Framework, MAX_SCORE, What};
+use crate::framework::{BuiltIn, Framework, MAX_SCORE, What};
 use crate::plugins::{
     InterPodAffinity, NodeResourcesBalancedAllocation, NodeResourcesFit, PodTopologySpread,
 };
@@ -12,12 +13,15 @@ use crate::plugins::{
 /// Scores that add up to more than this have too many buckets.
 const MAX_TOTAL: i64 = 8192;
 
+/// What plugins say that they read: a number for each.
+pub(super) type Pattern = SmallVec<[u8; 32]>;
+
 /// A plugin with the weight of its score.
 pub(super) type Weighted<T> = (T, i64);
 
 /// The plugins that have a say about one pod, by what they read.
 #[derive(Debug, Default)]
-pub(super) struct Plan<'a> {
+pub(super) struct Plan {
     /// Filters that read nodes' objects.
     pub node_filters: BTreeSet<&'static str>,
     /// Filters that read a node's pods too.
@@ -26,14 +30,15 @@ pub(super) struct Plan<'a> {
     pub node_scores: Vec<Weighted<usize>>,
     /// The places of scores that read a node's pods too.
     pub pods_scores: Vec<Weighted<usize>>,
-    pub blocks: Vec<Weighted<&'a dyn BlockScore>>,
-    pub fit: Option<&'a NodeResourcesFit>,
-    pub fit_score: Option<Weighted<&'a NodeResourcesFit>>,
-    pub balanced: Option<Weighted<&'a NodeResourcesBalancedAllocation>>,
-    pub spread: Option<&'a PodTopologySpread>,
-    pub spread_score: Option<Weighted<&'a PodTopologySpread>>,
-    pub near: Option<&'a InterPodAffinity>,
-    pub near_score: Option<Weighted<&'a InterPodAffinity>>,
+    /// The places of scores that are given blocks of nodes.
+    pub blocks: Vec<Weighted<usize>>,
+    pub fit: Option<NodeResourcesFit>,
+    pub fit_score: Option<Weighted<NodeResourcesFit>>,
+    pub balanced: Option<Weighted<NodeResourcesBalancedAllocation>>,
+    pub spread: Option<PodTopologySpread>,
+    pub spread_score: Option<Weighted<PodTopologySpread>>,
+    pub near: Option<InterPodAffinity>,
+    pub near_score: Option<Weighted<InterPodAffinity>>,
     /// Filters that read nodes' objects and come after others of another sort.
     pub late: BTreeSet<&'static str>,
     /// Whether the filters are asked in the order in which the core asks them, so that the first
@@ -45,9 +50,9 @@ pub(super) struct Plan<'a> {
     pub images: bool,
 }
 
-impl<'a> Plan<'a> {
+impl Plan {
     /// Asks the plugins; `None` where one of them must be asked afresh for every pod.
-    pub fn new(framework: &'a Framework, pod: &PodInfo) -> Option<Self> {
+    pub fn new(framework: &Framework, pod: &PodInfo) -> Option<Self> {
         let mut plan = Self::default();
         plan.put_in_order(framework, pod);
         for plugin in framework.filters() {
@@ -59,9 +64,9 @@ impl<'a> Plan<'a> {
                 }
                 What::BuiltIn(BuiltIn::Object) => drop(plan.node_filters.insert(plugin.name())),
                 What::NodeAndPods => drop(plan.pods_filters.insert(plugin.name())),
-                What::BuiltIn(BuiltIn::Fit(fit)) => plan.fit = Some(fit),
-                What::BuiltIn(BuiltIn::Spread(spread)) => plan.spread = Some(spread),
-                What::BuiltIn(BuiltIn::Near(near)) => plan.near = Some(near),
+                What::BuiltIn(BuiltIn::Fit(fit)) => plan.fit = Some(fit.clone()),
+                What::BuiltIn(BuiltIn::Spread(spread)) => plan.spread = Some(spread.clone()),
+                What::BuiltIn(BuiltIn::Near(near)) => plan.near = Some(near.clone()),
                 _ => return None,
             }
         }
@@ -76,7 +81,7 @@ impl<'a> Plan<'a> {
                 }
                 What::BuiltIn(BuiltIn::Object) => plan.node_scores.push((index, weight)),
                 What::NodeAndPods => plan.pods_scores.push((index, weight)),
-                What::Block(block) => plan.blocks.push((block, weight)),
+                What::Block(_) => plan.blocks.push((index, weight)),
                 What::BuiltIn(BuiltIn::Images) => {
                     plan.images = true;
                     plan.node_scores.push((index, weight));
@@ -109,19 +114,41 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn add_score(&mut self, built_in: BuiltIn<'a>, index: usize, weight: i64) {
+    fn add_score(&mut self, built_in: BuiltIn<'_>, index: usize, weight: i64) {
         match built_in {
             BuiltIn::Fit(fit) if fit.resources().iter().all(|r| r.is_column()) => {
-                self.fit_score = Some((fit, weight));
+                self.fit_score = Some((fit.clone(), weight));
             }
             BuiltIn::Balanced(balanced) if balanced.resources().iter().all(|r| r.is_column()) => {
-                self.balanced = Some((balanced, weight));
+                self.balanced = Some((balanced.clone(), weight));
             }
-            BuiltIn::Spread(spread) => self.spread_score = Some((spread, weight)),
-            BuiltIn::Near(near) => self.near_score = Some((near, weight)),
+            BuiltIn::Spread(spread) => self.spread_score = Some((spread.clone(), weight)),
+            BuiltIn::Near(near) => self.near_score = Some((near.clone(), weight)),
             // Resources that have no column are looked up at the node.
             _ => self.pods_scores.push((index, weight)),
         }
+    }
+
+    /// What the plugins say that they read of a pod, one after the other.
+    pub fn pattern(framework: &Framework, pod: &PodInfo) -> Pattern {
+        let sort = |what| match what {
+            What::Nothing => 0,
+            What::Anything => 1,
+            What::Node => 2,
+            What::NodeAndPods => 3,
+            What::Block(_) => 4,
+            What::BuiltIn(_) => 5,
+        };
+        let filters = framework.filters().iter().map(|plugin| sort(plugin.reads(pod).0));
+        let scores = framework.scorers().map(|(plugin, _)| sort(plugin.reads(pod).0));
+        filters.chain(scores).collect()
+    }
+
+    /// Whether a plugin must be asked afresh about the pod.
+    pub fn is_unknown(framework: &Framework, pod: &PodInfo) -> bool {
+        let is_anything = |what| matches!(what, What::Anything);
+        framework.filters().iter().any(|plugin| is_anything(plugin.reads(pod).0))
+            || framework.scorers().any(|(plugin, _)| is_anything(plugin.reads(pod).0))
     }
 
     /// The most that the scores which a node has by itself add up to.

@@ -130,7 +130,7 @@ impl Class {
             return Some(lost([(NO_VICTIMS.to_owned(), resolvable)].into()));
         }
         // What leaves changes nothing but the room only where nothing else is asked about.
-        let fit = view.plan.fit.filter(|_| self.dims.is_empty())?;
+        let fit = view.plan.fit.as_ref().filter(|_| self.dims.is_empty())?;
         if !view.plan.pods_filters.is_empty() {
             return None;
         }

@@ -21,9 +21,10 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    pub fn new(plan: &Plan<'_>, pod: &PodInfo, snapshot: &Snapshot) -> Self {
-        let hard = plan.spread.map(|plugin| plugin.constraints(pod, snapshot, HARD));
-        let soft = plan.spread_score.map(|(plugin, _)| plugin.constraints(pod, snapshot, SOFT));
+    pub fn new(plan: &Plan, pod: &PodInfo, snapshot: &Snapshot) -> Self {
+        let hard = plan.spread.as_ref().map(|plugin| plugin.constraints(pod, snapshot, HARD));
+        let soft =
+            plan.spread_score.as_ref().map(|(plugin, _)| plugin.constraints(pod, snapshot, SOFT));
         let hard = hard.unwrap_or_default();
         let own = hard.iter().map(|hard| i64::from(hard.selector.matches(pod.labels())));
         Self {
@@ -32,8 +33,14 @@ impl Spread {
             soft: soft.unwrap_or_default(),
             needs_all_labels: plan
                 .spread_score
+                .as_ref()
                 .is_some_and(|(plugin, _)| plugin.needs_all_labels(pod)),
         }
+    }
+
+    /// Whether there are no constraints.
+    pub fn is_empty(&self) -> bool {
+        self.hard.is_empty() && self.soft.is_empty()
     }
 
     /// A dimension for each constraint, the hard ones first.

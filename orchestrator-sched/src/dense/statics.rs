@@ -53,7 +53,7 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     /// `None` where the pod is rejected as a whole.
-    fn new(framework: &'a Framework, plan: &Plan<'_>, cycle: Cycle<'a>) -> Option<Self> {
+    fn new(framework: &'a Framework, plan: &Plan, cycle: Cycle<'a>) -> Option<Self> {
         let filters = framework.prepare(cycle, Some(&plan.node_filters)).ok()?;
         Some(Self { filters, scores: scores(framework, plan, cycle) })
     }
@@ -75,7 +75,7 @@ impl<'a> Asked<'a> {
 /// The scores that read nodes' objects and have something to say about the pod.
 pub(super) fn scores<'a>(
     framework: &'a Framework,
-    plan: &Plan<'_>,
+    plan: &Plan,
     cycle: Cycle<'a>,
 ) -> Vec<(Score<'a>, i64)> {
     let scorers: SmallVec<[_; 12]> = framework.scorers().collect();
@@ -112,11 +112,6 @@ impl Statics {
         self.of.get(slot as usize).copied().unwrap_or(VACANT)
     }
 
-    /// The cells by slot.
-    pub fn all(&self) -> &[CellId] {
-        &self.of
-    }
-
     /// A cell.
     pub fn cell(&self, id: CellId) -> &Cell {
         &self.cells[id as usize]
@@ -132,27 +127,26 @@ impl Statics {
     pub fn update(
         &mut self,
         framework: &Framework,
-        plan: &Plan<'_>,
+        plan: &Plan,
         table: &mut Table,
         snapshot: &Snapshot,
     ) -> Option<()> {
+        if self.position == table.objects.end() {
+            return Some(());
+        }
         let images = match plan.images {
             true => image_counts(&self.pod, snapshot),
             false => Vec::new(),
         };
-        if self.position == table.log.end() && images == self.images {
-            return Some(());
-        }
         let pod = Arc::clone(&self.pod);
         let cycle = Cycle { pod: &pod, snapshot };
         let changed: Option<Vec<Slot>> = match images == self.images {
-            true => table
-                .log
-                .since(self.position)
-                .map(|log| log.filter(|dirty| dirty.object).map(|dirty| dirty.slot).collect()),
+            true => {
+                table.objects.since(self.position).map(|log| log.map(|dirty| dirty.slot).collect())
+            }
             false => None,
         };
-        self.position = table.log.end();
+        self.position = table.objects.end();
         if changed.as_ref().is_some_and(Vec::is_empty) {
             return Some(());
         }

@@ -4,13 +4,14 @@
 //! whoever keeps something about nodes looks only at those that changed. The columns repeat what
 //! a [`Snapshot`] says; the snapshot stays the truth.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use orchestrator_core::scheduler::{NodeInfo, PodId, PodInfo, Resources, Snapshot};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use super::kernel::{self, Lanes};
 use super::kinds::{KindId, Kinds};
 use super::log::Log;
 use super::topology::Topologies;
@@ -84,10 +85,16 @@ pub(super) struct Table {
     pub priorities_on: Vec<SmallVec<[(i32, u32); 2]>>,
     /// How many pods of which priority there are.
     priorities: BTreeMap<i32, u32>,
+    /// Those of the changes that are about objects, again.
+    pub objects: Log,
     /// By slot: changes with every change of the node.
     pub versions: Vec<u64>,
     pub topologies: Topologies,
     pub log: Log,
+    /// The amounts once more, for passes over all nodes.
+    pub lanes: Lanes,
+    /// The slots whose amounts are not for such passes.
+    pub odd: BTreeSet<Slot>,
     /// The slots in the snapshot's order; empty where it has to be found out again.
     order: Vec<Slot>,
     promised: FxHashMap<PodId, Promised>,
@@ -215,6 +222,9 @@ impl Table {
 
     /// Takes a promise back; returns it.
     pub fn withdraw(&mut self, id: &PodId) -> Option<Promised> {
+        if self.promised.is_empty() {
+            return None;
+        }
         let promised = self.promised.remove(id)?;
         if let Some(pods) = self.promised_on.get_mut(&promised.slot) {
             pods.retain(|pod| pod.id != *id);
@@ -229,11 +239,6 @@ impl Table {
     /// The pods that were promised room.
     pub fn promised(&self) -> impl Iterator<Item = &Arc<PodInfo>> {
         self.promised.values().map(|promised| &promised.pod)
-    }
-
-    /// Whether `id` was promised room.
-    pub fn is_promised(&self, id: &PodId) -> bool {
-        self.promised.contains_key(id)
     }
 
     /// What the pods of a node ask for.
@@ -289,7 +294,33 @@ impl Table {
 
     fn touch(&mut self, slot: Slot, object: bool) {
         self.versions[slot as usize] = self.log.end() + 1;
+        self.copy_amounts(slot as usize);
         self.log.push(slot, object, self.slots.len());
+        if object {
+            self.objects.push(slot, true, self.slots.len());
+        }
+    }
+
+    /// Whether no pod was promised room.
+    pub fn has_no_promises(&self) -> bool {
+        self.promised.is_empty()
+    }
+
+    fn copy_amounts(&mut self, at: usize) {
+        let Self { allocatable, requested, scoring, lanes, odd, .. } = self;
+        let has = [&allocatable.cpu, &allocatable.memory].map(|column| column[at]);
+        let taken = [&requested.cpu, &requested.memory].map(|column| column[at]);
+        let others =
+            [allocatable.storage[at], requested.storage[at], scoring.cpu[at], scoring.memory[at]];
+        let small = |amount: &i64| (0..=kernel::MAX_AMOUNT).contains(amount);
+        let fits = has.iter().chain(&taken).chain(&others).all(small);
+        match fits && has[0] > 0 && has[1] > 0 {
+            true => drop(odd.remove(&(at as Slot))),
+            // Without pods a node takes none, which says it all.
+            false if allocatable.pods[at] == 0 => drop(odd.remove(&(at as Slot))),
+            false => drop(odd.insert(at as Slot)),
+        }
+        lanes.set(at, has, taken, others, [allocatable.pods[at], requested.pods[at]]);
     }
 
     fn count_priority(&mut self, at: usize, priority: i32, comes: bool) {

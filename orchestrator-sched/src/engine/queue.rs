@@ -49,6 +49,9 @@ pub struct Queue {
     backoff: Backoff,
     activity: Activity,
     pods: BTreeMap<PodId, Entry>,
+    /// The pods that wait for a change, and some that did until lately: most pods never do, and
+    /// changes are many.
+    waiting: BTreeSet<PodId>,
     active: BinaryHeap<Position>,
     timers: BTreeSet<(Duration, u64, PodId)>,
     /// Those of the timers whose pods may be tried early.
@@ -126,6 +129,7 @@ impl Queue {
             backoff,
             activity,
             pods: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             active: BinaryHeap::new(),
             timers: BTreeSet::new(),
             early: BTreeSet::new(),
@@ -239,13 +243,17 @@ impl Queue {
 
     /// Moves the pods of at most this priority that `event` may help.
     pub fn wake_up_to(&mut self, priority: i32, event: &ClusterEvent<'_>, now: Duration) {
-        let helped = |(id, entry): (&PodId, &Entry)| match &entry.state {
-            State::Unschedulable(rejection) if entry.pod.priority <= priority => {
-                self.scheduler.helped_by(&entry.pod, rejection, event).then(|| id.clone())
+        let Self { pods, scheduler, waiting, .. } = self;
+        let mut helped = Vec::new();
+        waiting.retain(|id| match pods.get(id).map(|entry| (&entry.state, &entry.pod)) {
+            Some((State::Unschedulable(rejection), pod)) => {
+                if pod.priority <= priority && scheduler.helped_by(pod, rejection, event) {
+                    helped.push(id.clone());
+                }
+                true
             }
-            _ => None,
-        };
-        let helped: Vec<_> = self.pods.iter().filter_map(helped).collect();
+            _ => false,
+        });
         for id in helped {
             self.release(&id, now);
         }
@@ -326,6 +334,9 @@ impl Queue {
         let Some(entry) = self.pods.get_mut(id) else { return };
         if matches!(state, State::BackingOff { after_error: false }) {
             self.early.insert((until, number, id.clone()));
+        }
+        if matches!(state, State::Unschedulable(_)) {
+            self.waiting.insert(id.clone());
         }
         (entry.state, entry.since, entry.number) = (state, since, number);
         self.timers.insert((until, number, id.clone()));

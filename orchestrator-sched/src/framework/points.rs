@@ -17,7 +17,7 @@ use orchestrator_core::scheduler::{
     ClusterEvent, NodeInfo, Nomination, PodInfo, Rejection, Snapshot, Waiting,
 };
 
-use super::{Acts, Framework, Points, Reads};
+use super::{Acts, Block, BlockScore, Framework, Points, Reads};
 
 /// A named set of extensions.
 ///
@@ -217,6 +217,15 @@ impl<'a> Score<'a> {
     /// Each node is scored by `score`, within `0..=MAX_SCORE` unless normalised.
     pub fn each(score: impl Fn(&NodeInfo) -> i64 + 'a) -> Self {
         Self(Some(Scoring { score: Box::new(score), normalize: None }))
+    }
+
+    /// Each node is scored as a block of one; what a plugin answers that is given blocks.
+    pub fn block(plugin: &'a dyn BlockScore, pod: &'a PodInfo) -> Self {
+        Self::each(move |node| {
+            let mut score = [0];
+            Block::with_node(node, |block| plugin.score_block(pod, block, &mut score));
+            score[0]
+        })
     }
 
     /// The scores, one per feasible node, are brought within `0..=MAX_SCORE` by `normalize`.

@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use orchestrator_core::scheduler::PodInfo;
+use orchestrator_core::scheduler::{NodeInfo, PodInfo};
 
 use crate::plugins::{
     InterPodAffinity, NodeResourcesBalancedAllocation, NodeResourcesFit, PodTopologySpread,
@@ -95,8 +95,7 @@ impl Acts {
 /// Some nodes: one entry per node in each of the slices, which are of equal length.
 ///
 /// CPU is in thousandths, memory and storage are in bytes.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Block<'a> {
     /// CPU that pods may take in all.
     pub cpu_allocatable: &'a [i64],
@@ -117,14 +116,29 @@ pub struct Block<'a> {
 }
 
 impl Block<'_> {
+    /// Calls `with` with the block of one node.
+    pub fn with_node<T>(node: &NodeInfo, with: impl FnOnce(&Block<'_>) -> T) -> T {
+        let (has, taken) = (&node.allocatable, &node.requested);
+        with(&Block {
+            cpu_allocatable: &[has.cpu_milli],
+            cpu_requested: &[taken.cpu_milli],
+            memory_allocatable: &[has.memory],
+            memory_requested: &[taken.memory],
+            storage_allocatable: &[has.ephemeral_storage],
+            storage_requested: &[taken.ephemeral_storage],
+            pods_allocatable: &[has.pods],
+            pods: &[taken.pods],
+        })
+    }
+
     /// How many nodes there are.
     pub fn len(&self) -> usize {
-        self.pods.len()
+        self.cpu_allocatable.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.pods.is_empty()
+        self.cpu_allocatable.is_empty()
     }
 }
 

@@ -45,6 +45,13 @@ impl NodeResourcesBalancedAllocation {
         (MAX_SCORE + MAX_SCORE / 2 + used(true) - used(false)) / 2
     }
 
+    /// How even a node with these shares is without the pod.
+    pub(crate) fn evenness_of(shares: &[Share]) -> i64 {
+        let used =
+            shares.iter().map(|share| (share.taken as f64 / share.allocatable as f64).min(1.0));
+        evenness(&used.collect::<SmallVec<[f64; 4]>>())
+    }
+
     /// The resources that are balanced.
     pub(crate) fn resources(&self) -> &[ResourceWeight] {
         &self.resources

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use orchestrator_core::scheduler::{Decision, Placement, PodInfo, Rejection, Scheduler as _};
+use orchestrator_core::scheduler::{
+    Decision, Placement, PodInfo, Rejection, Scheduler as _, Snapshot,
+};
 use serde_json::Value as Json;
 
 use super::{agree, cluster, typed};
 use crate::Framework;
+use crate::dense::{Choice, Core};
 
 /// Decides a case and compares.
 pub(super) fn check(
@@ -20,11 +23,46 @@ pub(super) fn check(
     let Some(scheduler) = scheduler.filter(|scheduler| scheduler.gate(&pod).is_none()) else {
         return agree("untouched", &true, &expect["untouched"]);
     };
-    match scheduler.schedule(&pod, &cluster::snapshot(case)?) {
+    let snapshot = cluster::snapshot(case)?;
+    let decision = scheduler.schedule(&pod, &snapshot);
+    core_agrees(scheduler, pod.clone(), &snapshot, &decision)?;
+    match decision {
         Decision::Bind(placement) => placed(&placement, expect),
         Decision::Unschedulable(rejection) => rejected(&rejection, &expect["unschedulable"]),
         _ => Err("the scheduler decided nothing that is known".into()),
     }
+}
+
+/// Whether the fast core, where it decides, decides the same: twice, as the second time it goes
+/// by what it has kept.
+fn core_agrees(
+    scheduler: &Arc<Framework>,
+    pod: PodInfo,
+    snapshot: &Snapshot,
+    decision: &Decision,
+) -> Result<(), String> {
+    let mut core = Core::new([Arc::clone(scheduler)]);
+    snapshot.nodes().iter().for_each(|node| core.set_node(&node.name, snapshot));
+    if pod.nominated_node().is_some() {
+        return Ok(());
+    }
+    let pod = Arc::new(pod);
+    for _ in 0..2 {
+        match (core.choose(0, &pod, snapshot, |_| 0), decision) {
+            (Choice::Unknown, _) => {}
+            (Choice::Node { node, among }, Decision::Bind(placement)) => {
+                agree("nodes that the core finds best", &among, &placement.best.len().into())?;
+                if !placement.best.contains(&node) {
+                    return Err(format!("the core chooses {node}, which is not among the best"));
+                }
+            }
+            (Choice::None(fast), Decision::Unschedulable(slow)) => {
+                agree("what the core says", &fast.to_string(), &slow.to_string().into())?;
+            }
+            (fast, slow) => return Err(format!("the core says {fast:?}, the plugins {slow:?}")),
+        }
+    }
+    Ok(())
 }
 
 fn placed(placement: &Placement, expect: &Json) -> Result<(), String> {

@@ -1,0 +1,152 @@
+//! How fast is a decision? One core, full default profile, every node scored.
+//!
+//! A table of figures beside their targets. Nothing is asserted; `-- 1000000` and the like set the
+//! largest cluster (a million nodes need two gigabytes).
+
+mod clusters;
+mod plugins;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use orchestrator_core::Env;
+use orchestrator_core::scheduler::PodInfo;
+use orchestrator_sched::dense::Choice;
+
+use clusters::{Cluster, pod};
+
+fn main() {
+    let numbers = std::env::args().filter_map(|argument| argument.parse().ok());
+    let largest: usize = numbers.max().unwrap_or(1_000_000);
+    row("decision core, full default profile, one core", "measured".into(), "target");
+    distinct(5_000);
+    for (nodes, target) in [(5_000, "5 M/s"), (100_000, "3 M/s"), (1_000_000, "1 M/s")] {
+        if nodes <= largest {
+            identical(nodes, target);
+        }
+    }
+    if largest >= 100_000 {
+        classes(100_000, 100_000, 64);
+    }
+    spreading();
+    preempting();
+    plugins::figures();
+}
+
+fn row(what: &str, measured: String, target: &str) {
+    println!("{what:<66} {measured:>14}   {target}");
+}
+
+fn rate(count: usize, time: Duration) -> String {
+    let rate = count as f64 / time.as_secs_f64();
+    if rate >= 1e6 { format!("{:.2} M/s", rate / 1e6) } else { format!("{rate:.0}/s") }
+}
+
+/// How long `work` takes.
+fn timed(work: impl FnOnce()) -> Duration {
+    let env = Env::system();
+    let start = env.instant();
+    work();
+    env.instant() - start
+}
+
+/// Every pod asks for other amounts, so nothing that was found out for one helps another.
+fn distinct(nodes: usize) {
+    const PODS: usize = 20_000;
+    let mut cluster = Cluster::new(nodes);
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut any = || {
+        let requests = (random.i64(1..900), random.i64(1 << 20..4 << 30));
+        pod("default", requests, 0, serde_json::json!({}))
+    };
+    let pods: Vec<Arc<PodInfo>> = (0..PODS).map(|_| any()).collect();
+    let time = timed(|| pods.iter().for_each(|pod| cluster.place(pod)));
+    row(&format!("distinct pods, {nodes} nodes"), rate(PODS, time), "250000/s");
+}
+
+fn identical(nodes: usize, target: &str) {
+    const PODS: usize = 1_000_000;
+    let mut cluster = Cluster::new(nodes);
+    let like = pod("default", (1, 1 << 20), 0, serde_json::json!({}));
+    cluster.place(&like);
+    let time = timed(|| (0..PODS).for_each(|_| cluster.place(&like)));
+    row(&format!("identical pods, {nodes} nodes"), rate(PODS, time), target);
+}
+
+/// From nothing: the columns are there, no class is.
+fn classes(nodes: usize, pods: usize, count: usize) {
+    let mut cluster = Cluster::new(nodes);
+    let class = |index: usize| {
+        let requests = (100 + 10 * index as i64, (64 + index as i64) << 20);
+        pod("default", requests, 0, serde_json::json!({}))
+    };
+    let all: Vec<_> = (0..count).map(class).collect();
+    let place = || (0..pods).for_each(|index| cluster.place(&all[index % count]));
+    let time = timed(place);
+    let what = format!("{pods} pods of {count} classes onto {nodes} nodes");
+    row(&what, format!("{:.2} s", time.as_secs_f64()), "1 s");
+}
+
+/// Pods of one kind with constraints and wishes about each other.
+fn spreading() {
+    const PODS: usize = 5_000;
+    let selector = serde_json::json!({"matchLabels": {"app": "web"}});
+    let zone = "topology.kubernetes.io/zone";
+    let constraint = serde_json::json!({"topologyKey": zone, "maxSkew": 1,
+        "whenUnsatisfiable": "DoNotSchedule", "labelSelector": selector});
+    let term = |key: &str| serde_json::json!({"topologyKey": key, "labelSelector": selector});
+    let required = "requiredDuringSchedulingIgnoredDuringExecution";
+    let preferred = "preferredDuringSchedulingIgnoredDuringExecution";
+    let host = "kubernetes.io/hostname";
+    let wish = serde_json::json!([{"weight": 1, "podAffinityTerm": term(host)}]);
+    for (what, spec) in [
+        ("spread over zones", serde_json::json!({"topologySpreadConstraints": [constraint]})),
+        (
+            "required anti-affinity by node",
+            serde_json::json!({"affinity": {"podAntiAffinity": {required: [term(host)]}}}),
+        ),
+        (
+            "required affinity by zone",
+            serde_json::json!({"affinity": {"podAffinity": {required: [term(zone)]}}}),
+        ),
+        (
+            "preferred anti-affinity by node",
+            serde_json::json!({"affinity": {"podAntiAffinity": {preferred: wish}}}),
+        ),
+    ] {
+        let mut cluster = Cluster::new(5_000);
+        let like = pod("default", (10, 1 << 20), 0, spec);
+        let time = timed(|| (0..PODS).for_each(|_| cluster.place(&like)));
+        row(&format!("{what}, 5000 nodes"), rate(PODS, time), "");
+    }
+}
+
+/// Every node is full of pods that are less important.
+fn preempting() {
+    const PODS: usize = 2_000;
+    let mut cluster = Cluster::new(5_000);
+    let low = pod("default", (900, 1 << 20), 0, serde_json::json!({}));
+    (0..4 * 5_000).for_each(|_| cluster.place(&low));
+    let high =
+        |index: usize| pod(&format!("n{index}"), (3_000, 1 << 20), 10, serde_json::json!({}));
+    let pods: Vec<_> = (0..PODS).map(|_| high(0)).collect();
+    let time = timed(|| {
+        for pod in &pods {
+            match cluster.choose(pod) {
+                Choice::None(why) => {
+                    let nomination = why.nomination.expect("others can leave");
+                    nomination
+                        .victims
+                        .iter()
+                        .for_each(|gone| cluster.remove(gone, &nomination.node));
+                    cluster.put(pod, &nomination.node);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    row("preemption: victims found and gone, 5000 full nodes", rate(PODS, time), "");
+    let far = pod("default", (9_000_000, 1 << 20), 0, serde_json::json!({}));
+    let time = timed(|| (0..PODS).for_each(|_| drop(cluster.choose(&far))));
+    row("unschedulable pods, 5000 nodes", rate(PODS, time), "");
+}

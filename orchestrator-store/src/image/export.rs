@@ -82,8 +82,8 @@ impl Exporter {
 
     fn keys(&mut self, from: Key) -> Part {
         let rest = KeyRange { start: from, end: Some(Key::from("\0")) };
-        let found = self.keys.range(&rest, KEYS_AT_A_TIME, false);
-        self.ready.extend(found.kvs.into_iter().map(Record::Key));
+        let found = self.keys.first(&rest, KEYS_AT_A_TIME);
+        self.ready.extend(found.into_iter().map(Record::Key));
         match self.ready.back() {
             Some(Record::Key(last)) if self.ready.len() == KEYS_AT_A_TIME => {
                 Part::Keys(Key::from([last.key.as_bytes(), b"\0"].concat()))

@@ -51,7 +51,7 @@ impl Past {
     }
 
     /// Gives the first `room` keys of `keys` in order, as they were.
-    fn read(&self, keys: &KeyRange, room: usize) -> Vec<KeyValue> {
+    pub(super) fn read(&self, keys: &KeyRange, room: usize) -> Vec<KeyValue> {
         let mut kvs = Vec::with_capacity(room);
         let mut gone = self.churn.gone(keys);
         let mut next_gone = gone.next();

@@ -1,6 +1,6 @@
 //! A frozen view of the store at one revision, to be read without its lock.
 
-use orchestrator_core::store::{KeyRange, RangeResponse, Revision};
+use orchestrator_core::store::{KeyRange, KeyValue, RangeResponse, Revision};
 
 use super::past::Past;
 use super::root::Root;
@@ -39,6 +39,16 @@ impl Snapshot {
         match &self.keys {
             Keys::Root(root) => root.range(keys, limit, count_only, self.newest),
             Keys::Past(past) => past.range(keys, limit, count_only, self.newest),
+        }
+    }
+
+    /// The first `most` keys of `keys`, without counting the others.
+    pub(crate) fn first(&self, keys: &KeyRange, most: usize) -> Vec<KeyValue> {
+        match &self.keys {
+            Keys::Root(root) => {
+                root.iter(keys).take(most).map(|(key, entry)| entry.to_kv(key)).collect()
+            }
+            Keys::Past(past) => past.read(keys, most),
         }
     }
 }

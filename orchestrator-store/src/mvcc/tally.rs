@@ -1,8 +1,9 @@
 //! How many keys of a range came and went since a revision, without looking at all that did.
 //!
 //! The comings and goings are kept in blocks. A full block is sorted by key and has their sums, so
-//! that it tells of any range by two searches. Only the block that a revision divides is looked
-//! through.
+//! that it tells of any range by two searches. Some blocks that follow each other become a larger
+//! one, once: then there are few, and no write pays for more than a fraction of a millisecond.
+//! Only the block that a revision divides is looked through.
 
 use std::sync::Arc;
 
@@ -11,6 +12,9 @@ use orchestrator_core::store::{Key, KeyRange, Revision};
 
 /// How many comings and goings make a block: as many as are looked through in some microseconds.
 const BLOCK: usize = if cfg!(test) { 3 } else { 512 };
+
+/// How many blocks make a larger one.
+const MERGED: usize = if cfg!(test) { 2 } else { 8 };
 
 /// The comings and goings of keys, of revisions in order.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +39,9 @@ struct Block {
     newest: Revision,
     changes: Box<[Change]>,
     /// How many more came than went, up to each change.
-    sums: Box<[i16]>,
+    sums: Box<[i32]>,
+    /// What it was merged of, oldest first; nothing in a small one.
+    parts: Box<[Arc<Block>]>,
 }
 
 impl Tally {
@@ -44,7 +50,19 @@ impl Tally {
         let open = Arc::make_mut(&mut self.open);
         open.push(Change { key: key.clone(), revision, came });
         if open.len() == BLOCK {
-            let block = Block::new(std::mem::take(open));
+            let block = Block::new(std::mem::take(open), [].into());
+            self.blocks.push_back(Arc::new(block));
+            self.merge();
+        }
+    }
+
+    /// Merges the small blocks when there are enough.
+    fn merge(&mut self) {
+        let small = self.blocks.iter().rev().take_while(|block| block.parts.is_empty()).count();
+        if small == MERGED {
+            let parts = self.blocks.split_off(self.blocks.len() - small);
+            let changes = parts.iter().flat_map(|part| part.changes.iter().cloned()).collect();
+            let block = Block::new(changes, parts.into_iter().collect());
             self.blocks.push_back(Arc::new(block));
         }
     }
@@ -65,19 +83,28 @@ impl Tally {
 }
 
 impl Block {
-    fn new(mut changes: Vec<Change>) -> Self {
-        let (oldest, newest) = (changes[0].revision, changes[changes.len() - 1].revision);
+    /// A block of some changes in order, or else one of `parts`.
+    fn new(mut changes: Vec<Change>, parts: Box<[Arc<Self>]>) -> Self {
+        let last = changes.len() - 1;
+        let (oldest, newest) = match &parts[..] {
+            [first, .., last] => (first.oldest, last.newest),
+            _ => (changes[0].revision, changes[last].revision),
+        };
         changes.sort_by(|a, b| a.key.cmp(&b.key));
         let sums = changes.iter().scan(0, |sum, change| {
             *sum += if change.came { 1 } else { -1 };
             Some(*sum)
         });
-        Self { oldest, newest, sums: sums.collect(), changes: changes.into() }
+        Self { oldest, newest, sums: sums.collect(), changes: changes.into(), parts }
     }
 
     fn grown(&self, keys: &KeyRange, revision: Revision) -> i64 {
         if self.oldest <= revision {
-            return grown(self.changes.iter(), keys, revision);
+            let newer = self.parts.iter().filter(|part| part.newest > revision);
+            return match self.parts.is_empty() {
+                true => grown(self.changes.iter(), keys, revision),
+                false => newer.map(|part| part.grown(keys, revision)).sum(),
+            };
         }
         let up_to = |end: usize| end.checked_sub(1).map_or(0, |last| i64::from(self.sums[last]));
         let start = self.before(keys.start.as_bytes());

@@ -1,10 +1,12 @@
 //! Outcomes as tables: CSV for machines, Markdown for people.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::inflate::Point;
 use super::plan::Outcome;
+use super::replay::Ties;
 use super::timeline::Timeline;
 
 /// The averages over the seeds of one workload, contender and demand.
@@ -31,6 +33,10 @@ pub struct Summary {
     pub refused: Spread,
     /// By how much less GPU is in use than could be, in percent, where a bound was asked for.
     pub gap: Option<Spread>,
+    /// Who won among equal scores.
+    pub ties: Ties,
+    /// How many steps of score were told apart within 1.
+    pub resolution: u32,
     /// How many seeds.
     pub runs: usize,
 }
@@ -73,11 +79,21 @@ pub fn summaries(outcomes: &[Outcome]) -> Vec<Summary> {
                 jain: all(&|point| point.load.jain),
                 refused: all(&|point| (point.arrived - point.placed) as f64),
                 gap: at.bound.map(|_| all(&|point| point.gap().unwrap_or_default())),
+                ties: seeds[0].ties,
+                resolution: seeds[0].resolution,
                 runs: seeds.len(),
             });
         }
     }
     summaries
+}
+
+/// A name as a field of a CSV.
+fn field(name: &str) -> Cow<'_, str> {
+    match name.contains([',', '"', '\n', '\r']) {
+        true => Cow::Owned(format!("\"{}\"", name.replace('"', "\"\""))),
+        false => Cow::Borrowed(name),
+    }
 }
 
 /// One line per run and demand.
@@ -93,7 +109,7 @@ pub fn csv(outcomes: &[Outcome]) -> String {
             let optional =
                 |value: Option<f64>| value.map(|v| format!("{v:.4}")).unwrap_or_default();
             let Outcome { workload, policy, seed, ties, resolution, .. } = outcome;
-            let ties = ties.name();
+            let (workload, policy, ties) = (field(workload), field(policy), ties.name());
             writeln!(
                 text,
                 "{workload},{policy},{seed},{ties},{resolution},{},{},{},{:.4},{:.4},{:.4},{:.4},\
@@ -125,6 +141,7 @@ pub fn timeline_csv(outcomes: &[Outcome<Timeline>]) -> String {
     );
     for Outcome { workload, policy, seed, ties, resolution, result } in outcomes {
         let (waits, load, ties) = (&result.waits, &result.load, ties.name());
+        let (workload, policy) = (field(workload), field(policy));
         writeln!(
             text,
             "{workload},{policy},{seed},{ties},{resolution},{},{},{},{:.3},{},{},{},{:.4},{:.4},\
@@ -160,20 +177,22 @@ pub fn markdown(summaries: &[Summary]) -> String {
     text.push_str("\nAll averages; fragmentation, CPU and memory in percent of what there is:\n\n");
     text.push_str(
         "| workload | demand % | policy | unused | fragmentation | CPU | memory | Jain | refused \
-         |\n|---|---|---|---|---|---|---|---|---|\n",
+         | ties | steps |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for summary in summaries {
         let Summary { workload, demand_percent, policy, .. } = summary;
         writeln!(
             text,
             "| {workload} | {demand_percent} | {policy} | {:.2} | {:.2} | {:.2} | {:.2} | {:.3} | \
-             {:.0} |",
+             {:.0} | {} | {} |",
             summary.unallocated.mean,
             summary.fragmentation.mean,
             summary.cpu.mean,
             summary.memory.mean,
             summary.jain.mean,
             summary.refused.mean,
+            summary.ties.name(),
+            summary.resolution,
         )
         .expect("a string takes all");
     }
@@ -208,4 +227,22 @@ pub fn table(summaries: &[Summary], of: impl Fn(&Summary) -> Option<Spread>) -> 
             .expect("a string takes all");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_where_they_must_be() {
+        assert_eq!(field("a"), "a");
+        assert_eq!(field("a,\"b\""), "\"a,\"\"b\"\"\"");
+    }
+
+    #[test]
+    fn deviations_are_those_of_samples() {
+        assert_eq!(Spread::of(&[1.0, 3.0]), Spread { mean: 2.0, deviation: 2.0_f64.sqrt() });
+        assert_eq!(Spread::of(&[5.0]), Spread { mean: 5.0, deviation: 0.0 });
+        assert_eq!(Spread::of(&[]), Spread::default());
+    }
 }

@@ -65,10 +65,10 @@ impl Shape {
         Self { gpus, gpu_milli: if gpus > 0 { WHOLE_GPU } else { 0 }, ..self }
     }
 
-    /// So many thousandths of one GPU.
+    /// So many thousandths of one GPU; at least one, at most all.
     #[must_use]
     pub fn share(self, gpu_milli: u16) -> Self {
-        Self { gpus: 1, gpu_milli: gpu_milli.min(WHOLE_GPU), ..self }
+        Self { gpus: 1, gpu_milli: gpu_milli.clamp(1, WHOLE_GPU), ..self }
     }
 
     /// Thousandths of GPUs in all.

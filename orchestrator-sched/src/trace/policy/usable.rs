@@ -103,6 +103,8 @@ impl Usable {
             match shape.gpus {
                 0 => {}
                 1 => row.shares[self.index(shape.gpu_milli)] += frequency,
+                // More GPUs than any machine has are of no use to anybody.
+                gpus if usize::from(gpus) > MAX_CARDS => {}
                 gpus => row.whole[usize::from(gpus)] += frequency,
             }
         }

@@ -65,7 +65,7 @@ impl Potential {
         };
         // No more than 255 of the smallest shares are of interest.
         let table = |size: &u16| {
-            Box::new(std::array::from_fn(|free| (free / usize::from(*size)).min(255) as u8))
+            Box::new(std::array::from_fn(|free| (free / usize::from(*size).max(1)).min(255) as u8))
         };
         Self {
             frequent: frequent.iter().map(of).collect(),

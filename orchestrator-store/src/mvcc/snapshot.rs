@@ -17,7 +17,7 @@ pub struct Snapshot {
 #[derive(Clone, Debug)]
 enum Keys {
     Root(Root),
-    Past(Past),
+    Past(Box<Past>),
 }
 
 impl Snapshot {
@@ -26,7 +26,7 @@ impl Snapshot {
     }
 
     pub(super) fn of_past(revision: Revision, newest: Revision, past: Past) -> Self {
-        Self { revision, newest, keys: Keys::Past(past) }
+        Self { revision, newest, keys: Keys::Past(Box::new(past)) }
     }
 
     /// The revision that it shows.

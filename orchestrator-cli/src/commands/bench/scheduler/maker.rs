@@ -188,6 +188,8 @@ impl Maker {
                         return Ok::<_, BoxError>(());
                     }
                     make(maker.clone(), index).await?;
+                    // A server in this process answers at once; whoever schedules wants a turn too.
+                    tokio::task::yield_now().await;
                 }
             }
         };

@@ -28,6 +28,7 @@ mod keeper;
 mod open;
 mod operator;
 mod queue;
+mod replay;
 mod restore;
 mod state;
 #[cfg(test)]

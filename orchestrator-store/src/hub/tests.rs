@@ -151,6 +151,19 @@ fn one_that_is_behind_the_kept_history_is_lost_and_one_that_only_slept_is_not() 
 }
 
 #[test]
+fn one_that_never_looks_keeps_little_more_than_the_history() {
+    let limits = Limits { history_events: 10, ..Limits::default() };
+    let mut engine = Engine::new(limits);
+    let id = engine.watch(KeyRange::prefix(""), 0);
+    engine.take(id);
+    (0..3 * SWEEP_EVERY).for_each(|_| engine.put(&["a"]));
+    let (_, group) = engine.hub.groups.iter().next().unwrap();
+    assert!(group.known_from().get() + 2 * SWEEP_EVERY > engine.mvcc.revision().get());
+    assert_eq!(engine.woken(), 1);
+    assert!(engine.take(id).starts_with("revision "), "it is told that it has missed something");
+}
+
+#[test]
 fn progress_comes_after_all_that_it_covers() {
     let mut engine = Engine::new(Limits::default());
     let id = engine.watch(KeyRange::key("a"), 0);

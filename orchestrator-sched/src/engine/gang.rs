@@ -19,7 +19,7 @@ struct Tried {
     pod: Arc<PodInfo>,
     busy: Busy,
     /// The node, and how many were equally good.
-    found: Result<(Arc<str>, usize), Rejection>,
+    found: Result<(Arc<str>, usize), Box<Rejection>>,
 }
 
 impl Engine {
@@ -99,7 +99,7 @@ impl Engine {
                     if !complete {
                         rejection.rejected_by.insert(NAME);
                     }
-                    self.put_back(&pod, rejection, now)
+                    self.put_back(&pod, *rejection, now)
                 }
             };
             self.ready.push_back(Attempt { pod, outcome, busy });
@@ -113,7 +113,7 @@ impl Engine {
         profile: usize,
         pod: &Arc<PodInfo>,
         pick: &impl Fn(usize) -> usize,
-    ) -> Result<(Arc<str>, usize), Rejection> {
+    ) -> Result<(Arc<str>, usize), Box<Rejection>> {
         let found = self.place(profile, pod, pick);
         let nomination = found.as_ref().err().and_then(|rejection| rejection.nomination.as_ref());
         if let Some(nomination) = nomination {

@@ -228,7 +228,7 @@ impl Engine {
         }
         let outcome = match self.place(profile, &pod, &pick) {
             Ok((node, among)) => Outcome::Bind { node, among },
-            Err(rejection) => self.put_back(&pod, rejection, now),
+            Err(rejection) => self.put_back(&pod, *rejection, now),
         };
         Some(Attempt { pod, outcome, busy })
     }
@@ -239,22 +239,22 @@ impl Engine {
         profile: usize,
         pod: &Arc<PodInfo>,
         pick: &impl Fn(usize) -> usize,
-    ) -> Result<(Arc<str>, usize), Rejection> {
+    ) -> Result<(Arc<str>, usize), Box<Rejection>> {
         let Profile { scheduler, framework, .. } = &self.profiles[profile];
         // A pod that was promised room goes there if it can, however good other nodes are.
         let core = framework.filter(|_| pod.nominated_node().is_none());
         let choice = core.map_or(Choice::Unknown, |core| self.cache.choose(core, pod, pick));
         let (node, among) = match choice {
             Choice::Node { node, among } => (node, among),
-            Choice::None(rejection) => return Err(*rejection),
+            Choice::None(rejection) => return Err(rejection),
             Choice::Unknown => match scheduler.schedule(pod, self.cache.snapshot()) {
                 Decision::Bind(placement) => {
                     let among = placement.best.len();
                     let node = placement.best.get(pick(among));
-                    (Arc::clone(node.ok_or_else(Rejection::default)?), among)
+                    (Arc::clone(node.ok_or_else(Box::default)?), among)
                 }
-                Decision::Unschedulable(rejection) => return Err(rejection),
-                _ => return Err(Rejection::default()),
+                Decision::Unschedulable(rejection) => return Err(Box::new(rejection)),
+                _ => return Err(Box::default()),
             },
         };
         self.cache.assume(pod, &node);

@@ -5,6 +5,7 @@
 //! next decision knows of it. Nothing is polled: the loop sleeps until a change, the end of a
 //! binding or a timer.
 
+mod attempts;
 mod effects;
 mod gangs;
 mod inbox;
@@ -12,6 +13,7 @@ mod snapshot;
 mod sources;
 mod storage;
 
+pub use attempts::{Attempts, Ended};
 pub use snapshot::snapshot;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -56,6 +58,7 @@ pub struct SchedulerLoop {
     /// Who decides, and who binds.
     profiles: Vec<(Decider, Arc<Framework>)>,
     backoff: Backoff,
+    attempts: Attempts,
 }
 
 /// Running schedulers; dropping it ends them.
@@ -81,7 +84,12 @@ impl Running {
 impl SchedulerLoop {
     /// No schedulers yet.
     pub fn new(informers: Informers) -> Self {
-        Self { informers, profiles: Vec::new(), backoff: Backoff::default() }
+        Self {
+            informers,
+            profiles: Vec::new(),
+            backoff: Backoff::default(),
+            attempts: Attempts::default(),
+        }
     }
 
     /// The scheduler that pods get unless they ask for another.
@@ -125,6 +133,12 @@ impl SchedulerLoop {
         self
     }
 
+    /// Takes the time of every attempt.
+    pub fn timing(mut self, attempts: Attempts) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
     /// Starts; the pods that wait are tried once the informers are in sync.
     #[must_use = "the schedulers end when this is dropped"]
     pub fn start(self) -> Running {
@@ -155,6 +169,7 @@ impl SchedulerLoop {
             effects: effects.collect(),
             running: FuturesUnordered::new(),
             unconfirmed: VecDeque::new(),
+            attempts: self.attempts,
             sources,
             client,
             engine,
@@ -166,6 +181,9 @@ impl SchedulerLoop {
     }
 }
 
+/// What follows from an attempt, with the time at which the attempt began.
+type Effect = BoxFuture<'static, (Option<Duration>, Done)>;
+
 struct Looping {
     client: Client,
     engine: Engine,
@@ -173,9 +191,10 @@ struct Looping {
     sources: Sources,
     /// Who writes, by the name of the scheduler.
     effects: BTreeMap<String, Effects>,
-    running: FuturesUnordered<BoxFuture<'static, Done>>,
+    running: FuturesUnordered<Effect>,
     /// The pods that were bound and are not yet seen to be, with the time when that is overdue.
     unconfirmed: VecDeque<(Duration, Arc<PodInfo>)>,
+    attempts: Attempts,
     start: Instant,
 }
 
@@ -232,11 +251,14 @@ impl Looping {
         };
         let Some(Attempt { pod, outcome, busy }) = self.engine.next(now, pick) else { return };
         let Some(effects) = self.effects.get(pod.scheduler_name()).cloned() else { return };
-        let effect: BoxFuture<'static, Done> = match outcome {
-            Outcome::Bind { node, .. } => Box::pin(effects.bind(pod, node, busy)),
-            Outcome::Unschedulable(rejection) => Box::pin(effects.reject(pod, *rejection, busy)),
-        };
-        self.running.push(effect);
+        self.running.push(match outcome {
+            Outcome::Bind { node, .. } => {
+                Box::pin(async move { (Some(now), effects.bind(pod, node, busy).await) })
+            }
+            Outcome::Unschedulable(rejection) => {
+                Box::pin(async move { (Some(now), effects.reject(pod, *rejection, busy).await) })
+            }
+        });
     }
 
     /// Takes back assumptions that the API does not confirm: whoever said that the pod was bound
@@ -256,8 +278,13 @@ impl Looping {
         }
     }
 
-    fn finish(&mut self, done: Done) {
+    fn finish(&mut self, (begun, done): (Option<Duration>, Done)) {
         let now = self.now();
+        if let Some(begun) = begun {
+            let bound = matches!(done, Done::Bound { .. });
+            let ended = if bound { Ended::Scheduled } else { Ended::Otherwise };
+            self.attempts.add(ended, now.saturating_sub(begun));
+        }
         let (pod, reason, _busy) = match done {
             Done::Written => return,
             Done::Bound { pod } => return self.unconfirmed.push_back((now + ASSUMED, pod)),
@@ -265,7 +292,8 @@ impl Looping {
         };
         let effects = self.effects.get(pod.scheduler_name()).cloned();
         if let Some(effects) = effects.filter(|_| self.engine.binding_failed(&pod, now)) {
-            self.running.push(Box::pin(effects.tell_not_bound(pod, reason, _busy)));
+            let telling = effects.tell_not_bound(pod, reason, _busy);
+            self.running.push(Box::pin(async move { (None, telling.await) }));
         }
     }
 }

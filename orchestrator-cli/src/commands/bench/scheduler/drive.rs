@@ -60,7 +60,10 @@ pub async fn run(target: &Target, plan: &Plan<'_>, bar: &ProgressBar) -> Result<
         beside: Tasks::new(),
         sets: 0,
     };
-    let outcome = run.steps().await;
+    let outcome = run.steps().await.map(|outcome| match &target.attempts {
+        Some(attempts) => outcome.with_attempts(attempts),
+        None => outcome,
+    });
     if target.is_shared {
         run.beside = Tasks::new();
         let namespaces: Vec<_> = run.namespaces.iter().cloned().collect();

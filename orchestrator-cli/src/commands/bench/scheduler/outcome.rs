@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use orchestrator::core::Json;
+use orchestrator::sched::run::{Attempts, Ended};
 use serde_json::json;
 
 use super::drive::Plan;
@@ -34,6 +35,9 @@ pub struct Outcome {
     pub took: Duration,
     pub rate: Rate,
     pub latency: Latency,
+    /// How many attempts took at most so many milliseconds, and longer than the bar before: those
+    /// that bound a pod, all steps of the workload together; empty where the scheduler is not ours.
+    pub attempts: Vec<(f64, usize)>,
     /// Resident at the end, in bytes, and how much more than before the first step.
     pub memory: u64,
     pub grown: i64,
@@ -80,10 +84,20 @@ impl Outcome {
             took,
             rate: Rate::of(&times.at),
             latency: Latency::of(&times.took),
+            attempts: Vec::new(),
             memory: after,
             grown: after as i64 - before as i64,
             cpu,
         }
+    }
+
+    /// With the times that the scheduler took itself.
+    pub fn with_attempts(mut self, attempts: &Attempts) -> Self {
+        let bar = |(end, count): (Duration, u64)| {
+            (end.as_secs_f64() * 1e3, usize::try_from(count).unwrap_or(usize::MAX))
+        };
+        self.attempts = attempts.bars(Ended::Scheduled).into_iter().map(bar).collect();
+        self
     }
 
     fn cpu_us(&self) -> f64 {
@@ -192,17 +206,26 @@ pub fn as_table(outcomes: &[Outcome], earlier: Option<&Json>) -> String {
     shown.to_string()
 }
 
-/// The latencies of one workload as bars of text.
+/// The latencies of one workload, and of the attempts behind them, as bars of text.
 pub fn histogram(outcome: &Outcome) -> String {
-    const WIDTH: usize = 50;
-    let most = outcome.latency.bars.iter().map(|(_, count)| *count).max().unwrap_or(0).max(1);
     let mut text = format!("{}: created to bound\n", outcome.workload);
-    let first = outcome.latency.bars.iter().position(|(_, count)| *count > 0).unwrap_or(0);
-    for (end, count) in &outcome.latency.bars[first..] {
-        let bar = "#".repeat((count * WIDTH).div_ceil(most));
-        text.push_str(&format!("  <= {end:>10.3} ms {count:>8} {bar}\n"));
+    text += &bars(&outcome.latency.bars);
+    if !outcome.attempts.is_empty() {
+        text += &format!("{}: attempts that bound a pod\n", outcome.workload);
+        text += &bars(&outcome.attempts);
     }
     text
+}
+
+fn bars(bars: &[(f64, usize)]) -> String {
+    const WIDTH: usize = 50;
+    let most = bars.iter().map(|(_, count)| *count).max().unwrap_or(0).max(1);
+    let first = bars.iter().position(|(_, count)| *count > 0).unwrap_or(0);
+    let line = |(end, count): &(f64, usize)| {
+        let bar = "#".repeat((count * WIDTH).div_ceil(most));
+        format!("  <= {end:>10.3} ms {count:>8} {bar}\n")
+    };
+    bars[first..].iter().map(line).collect()
 }
 
 fn mib(bytes: i64) -> i64 {
@@ -233,6 +256,7 @@ pub fn as_json(outcomes: &[Outcome], label: &str) -> Json {
                 "p50": latency.p50, "p90": latency.p90, "p99": latency.p99, "max": latency.max,
                 "histogram": latency.bars.iter().map(bar).collect::<Json>(),
             },
+            "attemptHistogram": outcome.attempts.iter().map(bar).collect::<Json>(),
             "cpuUsPerPod": outcome.cpu_us(),
             "memoryBytes": outcome.memory,
             "memoryGrownBytes": outcome.grown,
@@ -256,6 +280,7 @@ pub mod tests {
             took: ms(1000),
             rate: Rate::of(&(1..=10).map(|n| ms(100 * n)).collect::<Vec<_>>()),
             latency: Latency::of(&(1..=10).map(ms).collect::<Vec<_>>()),
+            attempts: vec![(0.5, 3), (1.0, 7)],
             memory: 20 << 20,
             grown: -(1 << 20),
             cpu: ms(1),
@@ -281,6 +306,10 @@ pub mod tests {
         assert!(text.contains("RATIO") && text.contains("4.0"), "{text}");
         let json = as_json(&[outcome()], "ours");
         assert_eq!(average_in(Some(&json), "SchedulingBasic").map(f64::round), Some(10.0));
-        assert!(histogram(&outcome()).contains('#'));
+        let text = histogram(&outcome());
+        assert!(
+            text.contains("created to bound") && text.contains("<=      1.000 ms        7"),
+            "{text}"
+        );
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use orchestrator::apiserver::ApiServer;
 use orchestrator::client::{Client, Informers};
 use orchestrator::core::{BoxError, Env, UserInfo};
+use orchestrator::sched::run::Attempts;
 use orchestrator::sched::{Configuration, Running, SchedulerLoop};
 use orchestrator::store::MemoryStore;
 
@@ -19,6 +20,8 @@ pub struct Target {
     pub client: Client,
     /// Whether somebody else's objects may be there, and ours must not stay.
     pub is_shared: bool,
+    /// How long attempts took, where the scheduler is ours.
+    pub attempts: Option<Attempts>,
     _scheduler: Option<Running>,
 }
 
@@ -31,17 +34,20 @@ impl Target {
         let api = WITHOUT.iter().fold(api, |api, step| api.without_admission(step)).build();
         api.start().await?;
         let client = Client::direct(api, UserInfo::system("admin"), env);
+        let attempts = Attempts::default();
         let schedulers = SchedulerLoop::new(Informers::new(client.clone()));
+        let schedulers = schedulers.timing(attempts.clone());
         let running = match configuration {
             Some(configuration) => schedulers.configured(configuration.clone()).start(),
             None => schedulers.with_default().start(),
         };
         running.ready().await;
-        Ok(Self { client, is_shared: false, _scheduler: Some(running) })
+        Ok(Self { client, is_shared: false, attempts: Some(attempts), _scheduler: Some(running) })
     }
 
     /// The API server that `kubeconfig` names, with the scheduler that it has.
     pub fn remote(kubeconfig: &Path) -> Result<Self, BoxError> {
-        Ok(Self { client: client(kubeconfig)?, is_shared: true, _scheduler: None })
+        let client = client(kubeconfig)?;
+        Ok(Self { client, is_shared: true, attempts: None, _scheduler: None })
     }
 }

@@ -27,6 +27,7 @@ async fn each_workload_binds_what_it_measures() {
         let outcome = drive::run(&target, &plan, &ProgressBar::hidden()).await.unwrap();
         let timed: usize = outcome.latency.bars.iter().map(|(_, count)| count).sum();
         assert_eq!((timed, outcome.nodes), (4, nodes), "{}", workload.name);
+        assert!(!outcome.attempts.is_empty(), "{}", workload.name);
         assert!(outcome.rate.average > 0.0 && outcome.memory > 0, "{}", workload.name);
     }
 }

@@ -31,10 +31,15 @@ impl Engine {
         Self { mvcc: Mvcc::new(limits), hub, activity, counter: Arc::default() }
     }
 
-    fn put(&mut self, keys: &[&str]) {
+    /// Writes without telling anybody.
+    fn write(&mut self, keys: &[&str]) -> Revision {
         let put = |key: &&str| Op::Put(Put::new(*key, Value::from_bytes("v")));
         let txn = Txn { then: keys.iter().map(put).collect(), ..Txn::default() };
-        let revision = self.mvcc.txn(txn).unwrap().revision;
+        self.mvcc.txn(txn).unwrap().revision
+    }
+
+    fn put(&mut self, keys: &[&str]) {
+        let revision = self.write(keys);
         let mut wakers = Wakers::new();
         let commit = self.mvcc.events(revision).unwrap();
         self.hub.publish(revision, commit, self.mvcc.floor(), &mut wakers);
@@ -161,6 +166,29 @@ fn one_that_never_looks_keeps_little_more_than_the_history() {
     assert!(group.known_from().get() + 2 * SWEEP_EVERY > engine.mvcc.revision().get());
     assert_eq!(engine.woken(), 1);
     assert!(engine.take(id).starts_with("revision "), "it is told that it has missed something");
+}
+
+#[cfg(feature = "raft")]
+#[test]
+fn what_was_missed_in_a_jump_is_read_from_the_log() {
+    let mut engine = Engine::new(Limits::default());
+    let [idle, behind, other] = ["a", "a", "z"].map(|key| engine.watch(KeyRange::prefix(key), 0));
+    let [soon, late] = [6, 9].map(|from| engine.watch(KeyRange::prefix("a"), from));
+    let all = [idle, behind, other, soon, late];
+    all.iter().for_each(|id| drop(engine.take(*id)));
+    engine.put(&["a"]);
+    assert_eq!((engine.woken(), engine.take(idle).as_str()), (2, "2:a"));
+    for keys in [&["a"][..], &["b"], &["z"], &["a", "b"]] {
+        engine.write(keys);
+    }
+    let mut wakers = Wakers::new();
+    engine.hub.jump(Revision::new(2), engine.mvcc.revision(), &mut wakers);
+    wakers.into_iter().for_each(Waker::wake);
+    // All but the one that is behind anyway and the one that waits for later.
+    assert_eq!(engine.woken(), 3);
+    let taken = all.map(|id| engine.take(id));
+    assert_eq!(taken, ["3:a 6:a", "2:a 3:a 6:a", "5:z", "6:a", ""]);
+    assert_eq!(engine.activity.busy(), 0);
 }
 
 #[test]

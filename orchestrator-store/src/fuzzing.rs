@@ -4,7 +4,7 @@ use orchestrator_core::fuzzing::Target;
 
 use crate::{image, wire};
 
-/// The targets of commands, answers, images and the log.
+/// The targets of commands, answers, images, checkpoints, the log, and what members say.
 pub const TARGETS: &[Target] = &[
     Target::new("store_command", wire::fuzzing::fuzz_command, COMMANDS),
     Target::new(
@@ -26,6 +26,14 @@ pub const TARGETS: &[Target] = &[
     Target::new("store_segment", crate::wal::fuzzing::fuzz_segment, COMMANDS),
     #[cfg(feature = "durable")]
     Target::new("store_entry", crate::durable::fuzzing::fuzz_entry, COMMANDS),
+    #[cfg(feature = "durable")]
+    Target::new("store_checkpoint", crate::checkpoint::fuzzing::fuzz_checkpoint, &[]),
+    #[cfg(feature = "durable")]
+    Target::new("store_record", crate::checkpoint::fuzzing::fuzz_record, &[]),
+    #[cfg(feature = "raft")]
+    Target::new("store_member_message", crate::raft::fuzzing::fuzz_member_message, &[b"\x02", b"\x08"]),
+    #[cfg(feature = "raft")]
+    Target::new("store_member_state", crate::raft::fuzzing::fuzz_image_state, &[]),
 ];
 
 /// A put behind a condition, and requests about leases.

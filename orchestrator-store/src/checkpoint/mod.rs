@@ -4,6 +4,8 @@
 //! one. Writing goes in steps, between which others use the disk. Loading reads on one thread and
 //! builds on another.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod load;
 #[cfg(test)]
 mod tests;

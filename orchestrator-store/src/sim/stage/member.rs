@@ -1,4 +1,4 @@
-//! One member: its disk, its present life, and the keeper that starts it again.
+//! One member: its disk, its present life, and what was planned for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,17 +9,11 @@ use orchestrator_core::store::Revision;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{Inside, Site, Stage, StartError, auditor, mix};
+use super::{Stage, StartError};
 use crate::operator::Operator;
 use crate::sim::coverage::Thing;
 use crate::sim::disk::SimDisk;
 use crate::sim::machine::Machine;
-
-/// How long a member that does not start waits until it is tried again.
-const AGAIN: Duration = Duration::from_millis(50);
-
-/// How often a member is started before that counts as never.
-const MOST_STARTS: u32 = 400;
 
 /// One member of a run, up or down.
 pub(super) struct Member {
@@ -67,8 +61,9 @@ enum Standing {
     Retired,
 }
 
+/// How a life ends.
 #[derive(Clone, Copy, Debug)]
-enum End {
+pub(super) enum End {
     Crash,
     Kill,
 }
@@ -128,6 +123,13 @@ impl Member {
     pub(super) fn is_expected(&self) -> bool {
         let state = self.state.lock();
         state.standing == Standing::Inside && !state.lost
+    }
+
+    /// Takes what the next life runs on; tells whether it joins to follow.
+    pub(super) fn set_machine(&self, machine: Arc<Machine>) -> bool {
+        let mut state = self.state.lock();
+        state.machine = Some(machine);
+        state.learner
     }
 
     /// What the present life runs on.
@@ -240,11 +242,12 @@ impl Member {
         state.audited = state.audited.max(next);
     }
 
-    /// Counts the steps of the present life.
+    /// Counts the steps of the present life, and whether the power failed between two of them.
     pub(super) fn count_steps(&self, stage: &Stage) {
-        if let Some(machine) = self.machine() {
-            stage.record.lock().coverage.saw_many(Thing::Step, machine.turns());
-        }
+        let Some(machine) = self.machine() else { return };
+        let mut record = stage.record.lock();
+        record.coverage.saw_many(Thing::Step, machine.turns());
+        record.coverage.saw_many(Thing::PowerAtStep, u64::from(machine.failed()));
     }
 
     /// Waits for a change: a life that begins, or is asked to end.
@@ -263,7 +266,7 @@ impl Member {
     }
 
     /// Waits until a start is asked for, and how long it is to wait.
-    async fn start_asked(&self) -> Duration {
+    pub(super) async fn start_asked(&self) -> Duration {
         loop {
             let changed = self.changed.notified();
             let mut changed = std::pin::pin!(changed);
@@ -276,7 +279,7 @@ impl Member {
     }
 
     /// Waits until the life is to end; returns how long it is to stay down.
-    async fn end_asked(&self) -> (End, Duration) {
+    pub(super) async fn end_asked(&self) -> (End, Duration) {
         loop {
             let changed = self.changed.notified();
             let mut changed = std::pin::pin!(changed);
@@ -297,13 +300,13 @@ impl Member {
     }
 
     /// As what it joins, where it starts for the first time and is no founder.
-    fn joins(&self) -> Option<Thing> {
+    pub(super) fn joins(&self) -> Option<Thing> {
         let state = self.state.lock();
         let joins = if state.learner { Thing::LearnerJoined } else { Thing::Joined };
         (state.standing == Standing::Outside).then_some(joins)
     }
 
-    fn begin(&self, store: Arc<dyn Operator>, env: Env) -> Arc<Life> {
+    pub(super) fn begin(&self, store: Arc<dyn Operator>, env: Env) -> Arc<Life> {
         let (over, ended) = (AtomicBool::new(false), Notify::new());
         let life = Arc::new(Life { store, env, over, ended });
         let mut state = self.state.lock();
@@ -318,7 +321,7 @@ impl Member {
         life
     }
 
-    fn finish(&self, life: &Life, end: End) {
+    pub(super) fn finish(&self, life: &Life, end: End) {
         let mut state = self.state.lock();
         state.life = None;
         state.crash_at_answer = None;
@@ -343,101 +346,8 @@ fn failures(disk: &SimDisk, full: bool) -> u64 {
     disk.failures() - disk.coverage().count(Thing::DiskFull)
 }
 
-/// Starts the member whenever that is asked for, and ends its lives.
-pub(super) async fn keep(stage: Arc<Stage>, member: Arc<Member>) {
-    let mut number = 0;
-    loop {
-        let pause = member.start_asked().await;
-        stage.env.sleep(pause.max(Duration::from_millis(1))).await;
-        let Some(life) = start(&stage, &member, &mut number).await else { continue };
-        let auditor = auditor::run(Arc::clone(&stage), Arc::clone(&member), Arc::clone(&life));
-        let auditor = stage.env.spawn("auditor", auditor);
-        let (end, down) = member.end_asked().await;
-        drop(auditor);
-        stage.note(format_args!("member {} ends: {end:?}, down for {down:?}", member.place));
-        stage.network.unplug(member.place);
-        member.finish(&life, end);
-        if member.machine().is_some_and(|machine| machine.failed()) {
-            stage.saw(Thing::PowerAtStep);
-        }
-        member.count_steps(&stage);
-        member.start_after(down);
-    }
-}
-
-/// Starts a life; `None` where the member is lost.
-async fn start(stage: &Arc<Stage>, member: &Arc<Member>, number: &mut u32) -> Option<Arc<Life>> {
-    for _ in 0..MOST_STARTS {
-        member.disk.restart();
-        let failures = member.disk.failures();
-        let site = site(stage, member, *number);
-        *number += 1;
-        let env = site.env.clone();
-        let started = tokio::select! {
-            biased;
-            () = member.disk.crashed() => None,
-            started = env.hosted(stage.engine.start(site)) => Some(started),
-        };
-        let place = member.place;
-        let error = match started {
-            Some(Ok(store)) if !member.disk.is_crashed() => {
-                stage.note(format_args!("member {place} starts"));
-                stage.saw(Thing::Started);
-                if let Some(joined) = member.joins() {
-                    stage.saw(joined);
-                }
-                return Some(member.begin(store, env));
-            }
-            Some(Err(error)) if !member.disk.is_crashed() => error,
-            _ => {
-                stage.note(format_args!("member {place} went down while it started"));
-                stage.saw(Thing::StartFailed);
-                stage.network.unplug(place);
-                stage.env.sleep(AGAIN).await;
-                continue;
-            }
-        };
-        stage.note(format_args!("member {place} does not start: {error}"));
-        stage.saw(Thing::StartFailed);
-        stage.network.unplug(place);
-        member.disk.kill();
-        match member.excuse(&error, member.disk.failures() > failures) {
-            Excuse::Again => stage.env.sleep(AGAIN).await,
-            Excuse::Lost => return None,
-            Excuse::None => {
-                stage.violation("recovery", format!("member {place} does not start: {error}"));
-                return None;
-            }
-        }
-    }
-    let detail = format!("member {} never started in {MOST_STARTS} attempts", member.place);
-    stage.violation("recovery", detail);
-    None
-}
-
-/// Where `member` lives next.
-fn site(stage: &Arc<Stage>, member: &Member, number: u32) -> Site {
-    let seed = mix(stage.seed, (member.place as u64) << 32 | u64::from(number));
-    let clock = stage.clocks.get(member.place).copied().unwrap_or_default();
-    if clock.rate_permille != 0 {
-        stage.saw(Thing::WrongClock);
-    }
-    let machine = Machine::new(member.disk.clone(), stage.env.instant(), clock, number);
-    member.state.lock().machine = Some(Arc::clone(&machine));
-    Site {
-        place: member.place,
-        founders: stage.founders,
-        env: Env::on_host(seed, machine),
-        disk: member.disk.attach(),
-        network: stage.network.clone(),
-        life: number,
-        learner: member.state.lock().learner,
-        inside: Inside::new(stage, member.place),
-    }
-}
-
 /// Whether a member may not start.
-enum Excuse {
+pub(super) enum Excuse {
     /// It is to be tried again.
     Again,
     /// It will never start, as it should not.
@@ -448,7 +358,7 @@ enum Excuse {
 
 impl Member {
     /// What excuses `error`; `failed` says that the disk failed as planned.
-    fn excuse(&self, error: &StartError, failed: bool) -> Excuse {
+    pub(super) fn excuse(&self, error: &StartError, failed: bool) -> Excuse {
         let mut state = self.state.lock();
         match error {
             StartError::Corrupt(_) if state.rotten => state.lost = true,

@@ -10,6 +10,7 @@ mod client;
 mod director;
 mod finale;
 mod inside;
+mod keeper;
 mod member;
 #[cfg(test)]
 mod tests;
@@ -188,7 +189,7 @@ impl Stage {
     async fn run(self: &Arc<Self>, plan: &Plan) {
         let mut keepers = Tasks::new();
         for member in &self.members {
-            let keeper = member::keep(Arc::clone(self), Arc::clone(member));
+            let keeper = keeper::keep(Arc::clone(self), Arc::clone(member));
             keepers.push(self.env.spawn("keeper", keeper));
         }
         for member in &self.members[..self.founders] {

@@ -227,7 +227,7 @@ fn tell(done: Result<(), Status>) {
 async fn make(maker: &Maker, what: Churned, name: &str) -> Result<(), Status> {
     match what {
         Churned::Pod(shape) => maker.pod(shape, CHURN, name).await,
-        Churned::Node => maker.node(NodeShape::Full, name).await,
+        Churned::Node => maker.node(NodeShape::Full, name, 0).await,
         Churned::Service => maker.service(CHURN, name).await,
     }
 }

@@ -8,8 +8,9 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::api::scheduling::v1::PriorityClass;
 use k8s_openapi::api::storage::v1::CSINode;
-use orchestrator::client::{Client, Kind, gvr};
+use orchestrator::client::{Client, Kind, Patch, gvr};
 use orchestrator::core::request::Options;
+use orchestrator::core::service::ResponseBody;
 use orchestrator::core::{BoxError, Json, Object, ObjectKey, Status, Verb};
 use serde_json::json;
 
@@ -76,7 +77,7 @@ impl Maker {
         };
         self.each(count, move |maker, index| async move {
             let name = name(index);
-            let made = maker.create::<Node>(ours(shape.node(&name, index))).await;
+            let made = maker.node(shape, &name, index).await;
             made.map_err(|why| format!("node {name}: {why}"))?;
             if shape == NodeShape::Csi {
                 maker.create::<CSINode>(ours(csi_node(&name))).await?;
@@ -132,9 +133,18 @@ impl Maker {
         self.create::<Pod>(shape.pod(namespace, name, &self.scheduler)).await
     }
 
-    /// One more node.
-    pub async fn node(&self, shape: NodeShape, name: &str) -> Result<(), Status> {
-        self.create::<Node>(ours(shape.node(name, 0))).await
+    /// One node, open for pods: a server may taint new nodes until a controller finds them ready,
+    /// and there may be no such controller.
+    pub async fn node(&self, shape: NodeShape, name: &str, index: usize) -> Result<(), Status> {
+        let made = self.make::<Node>(ours(shape.node(name, index))).await?;
+        let ResponseBody::Object { item, .. } = made else { return Ok(()) };
+        let tree = item.tree().map_err(Status::internal)?;
+        if tree.at(&["spec", "taints"]).is_none() {
+            return Ok(());
+        }
+        let open = Patch::Merge(json!({"spec": {"taints": null}}));
+        let key = ObjectKey::cluster(name.to_owned());
+        self.client.api::<Node>().patch(&key, open).await.map(drop)
     }
 
     /// Deletes an object at once.
@@ -165,11 +175,15 @@ impl Maker {
     }
 
     async fn create<K: Kind>(&self, object: Json) -> Result<(), Status> {
+        self.make::<K>(object).await.map(drop)
+    }
+
+    async fn make<K: Kind>(&self, object: Json) -> Result<ResponseBody, Status> {
         let Json::Object(map) = object else { return Err(Status::bad_request("no object")) };
         let object = Object::from(map);
         let request = self.client.request(Verb::Create, gvr::<K>());
         let request = request.namespace(object.namespace().to_owned()).body(object);
-        self.client.call(request).await.map(drop)
+        Ok(self.client.call(request).await?.body)
     }
 
     /// Runs `make` for each number below `count`, some at the same time.

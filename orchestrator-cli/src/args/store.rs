@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::engine::{Engine, Etcd};
+use super::member::Member;
 use crate::store::StoreUrl;
 
 /// What stores are named by, in the help of every command that takes one.
@@ -32,6 +33,9 @@ pub enum Store {
     /// Forget old revisions.
     #[command(after_help = URLS)]
     Compact(Compact),
+    /// Tell who the members are, and change that.
+    #[command(subcommand)]
+    Member(Member),
 }
 
 #[derive(Args, Debug)]

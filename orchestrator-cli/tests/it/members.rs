@@ -12,6 +12,7 @@ use std::time::Duration;
 use orchestrator::core::env::Task;
 use orchestrator::core::store::{KeyRange, Op, Put, Revision, StoreError, Txn};
 use orchestrator::core::{Env, Store, StoreExt, Value};
+use orchestrator::store::Operator;
 use orchestrator::store::etcd::EtcdStore;
 
 use crate::server::lines;
@@ -58,13 +59,18 @@ impl Member {
         }
     }
 
-    /// Three members of a store on loopback, each with its files below `folder`.
-    pub fn three(folder: &Path) -> Vec<Self> {
-        let address = || format!("127.0.0.1:{}", free_port());
-        let one = |name| Self::new(name, &folder.join(name), &address(), &address());
-        let mut members: Vec<_> = ["a", "b", "c"].map(one).into();
+    /// Members of a store on loopback, each with its files below `folder`.
+    pub fn several(names: &[&str], folder: &Path) -> Vec<Self> {
+        let one = |name: &&str| Self::on_loopback(name, &folder.join(name));
+        let mut members: Vec<_> = names.iter().map(one).collect();
         Self::found(&mut members);
         members
+    }
+
+    /// A member that is reached on free ports of this machine.
+    pub fn on_loopback(name: &str, folder: &Path) -> Self {
+        let address = || format!("127.0.0.1:{}", free_port());
+        Self::new(name, folder, &address(), &address())
     }
 
     /// Tells all members of each other, as those that a store begins with.
@@ -81,6 +87,12 @@ impl Member {
     pub fn joining(mut self, others: &[&Self]) -> Self {
         self.arguments = self.of_several();
         self.arguments.extend(others.iter().map(|m| format!("--join=http://{}", m.peer)));
+        self
+    }
+
+    /// Makes this one a learner.
+    pub fn learning(mut self) -> Self {
+        self.arguments.push("--learner".into());
         self
     }
 
@@ -144,6 +156,31 @@ impl Drop for Member {
             let _ = child.wait();
         }
     }
+}
+
+/// Starts members on loopback, which wait for each other.
+pub fn started(names: &[&str], folder: &Path) -> Vec<Member> {
+    let mut members = Member::several(names, folder);
+    members.iter_mut().for_each(Member::spawn);
+    members.iter_mut().for_each(Member::ready);
+    members
+}
+
+/// The store as each member shows it holds what was acknowledged.
+pub async fn all_hold(members: &[Member], fates: &Fates, env: &Env) {
+    for member in members {
+        fates.hold(&*client(&[member], env)).await;
+    }
+}
+
+/// The index of the member that leads.
+pub async fn leader(members: &[Member], env: &Env) -> usize {
+    let all: Vec<&Member> = members.iter().collect();
+    let membership = client(&all, env).members().await.expect("a majority answers");
+    let leader = membership.leader.expect("somebody leads");
+    let member = membership.members.iter().find(|member| member.id == leader);
+    let name = &member.expect("the leader is a member").name;
+    members.iter().position(|member| member.name == *name).expect("it is one of ours")
 }
 
 /// A client of these members.

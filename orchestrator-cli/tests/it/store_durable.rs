@@ -8,6 +8,7 @@ use orchestrator::core::{Env, Store, StoreExt};
 use orchestrator::store::Operator;
 use orchestrator::store::operator::{AlarmKind, AlarmOp};
 
+use crate::disks::Disk;
 use crate::members::{Load, Member, SOON, client, put};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,42 +41,11 @@ async fn a_second_process_on_the_same_files_is_refused() {
     assert!(!second.status.success() && error.contains("in use"), "{error}");
 }
 
-/// A small file system in memory, gone when this is dropped.
-struct Disk(std::path::PathBuf);
-
-impl Disk {
-    /// `None`, with a word about it, where this user may not mount.
-    fn mount(folder: &std::path::Path, bytes: &str) -> Option<Self> {
-        std::fs::create_dir_all(folder).unwrap();
-        let options = format!("size={bytes}");
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder);
-        let mounted = mount.output().is_ok_and(|output| output.status.success());
-        if !mounted {
-            eprintln!("SKIPPED: mounting a small disk needs root");
-            return None;
-        }
-        Some(Self(folder.to_owned()))
-    }
-
-    fn grow(&self, bytes: &str) {
-        let options = format!("remount,size={bytes}");
-        let grown = Command::new("mount").args(["-o", &options]).arg(&self.0).status();
-        assert!(grown.unwrap().success());
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_writes_and_loses_none() {
     let (env, folder) = (Env::system(), tempfile::tempdir().unwrap());
     let Some(disk) = Disk::mount(&folder.path().join("disk"), "300m") else { return };
-    let mut member = Member::alone(&disk.0);
+    let mut member = Member::alone(disk.folder());
     member.start();
     let store = client(&[&member], &env);
     let load = Load::of_bytes(&store, &env, 8, 200_000);

@@ -1,13 +1,17 @@
 //! Three members on loopback: whatever happens to them, what was acknowledged is there.
 
-use std::path::Path;
 use std::time::Duration;
 
+use orchestrator::core::store::StoreError;
 use orchestrator::core::{Env, StoreExt};
 use orchestrator::store::Operator;
-use orchestrator::store::operator::MemberChange;
+use orchestrator::store::operator::{AlarmKind, AlarmOp, MemberChange};
 
-use crate::members::{Fates, Load, Member, client, free_port, put};
+use crate::disks::Disk;
+use crate::members::{Load, Member, SOON, all_hold, client, leader, put, started};
+
+/// The members of most tests.
+const NAMES: [&str; 3] = ["a", "b", "c"];
 
 /// How many writers there are.
 const WRITERS: usize = 8;
@@ -15,35 +19,10 @@ const WRITERS: usize = 8;
 /// How many writes happen before, during and after each disaster.
 const WRITES: u64 = 150;
 
-/// Starts three members, which wait for each other.
-fn started(folder: &Path) -> Vec<Member> {
-    let mut members = Member::three(folder);
-    members.iter_mut().for_each(Member::spawn);
-    members.iter_mut().for_each(Member::ready);
-    members
-}
-
-/// The store as each member shows it holds what was acknowledged.
-async fn all_hold(members: &[Member], fates: &Fates, env: &Env) {
-    for member in members {
-        fates.hold(&*client(&[member], env)).await;
-    }
-}
-
-/// The index of the member that leads.
-async fn leader(members: &[Member], env: &Env) -> usize {
-    let all: Vec<&Member> = members.iter().collect();
-    let membership = client(&all, env).members().await.expect("a majority answers");
-    let leader = membership.leader.expect("somebody leads");
-    let member = membership.members.iter().find(|member| member.id == leader);
-    let name = &member.expect("the leader is a member").name;
-    members.iter().position(|member| member.name == *name).expect("it is one of ours")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn members_that_are_killed_one_after_the_other_lose_nothing() {
     let (env, folder) = (Env::system(), tempfile::tempdir().unwrap());
-    let mut members = started(folder.path());
+    let mut members = started(&NAMES, folder.path());
     let store = client(&members.iter().collect::<Vec<_>>(), &env);
     let load = Load::start(&store, &env, WRITERS);
     load.progress(WRITES).await;
@@ -63,7 +42,7 @@ async fn members_that_are_killed_one_after_the_other_lose_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_members_killed_at_once_come_back_with_everything() {
     let (env, folder) = (Env::system(), tempfile::tempdir().unwrap());
-    let mut members = started(folder.path());
+    let mut members = started(&NAMES, folder.path());
     let store = client(&members.iter().collect::<Vec<_>>(), &env);
     let load = Load::start(&store, &env, WRITERS);
     load.progress(WRITES).await;
@@ -77,7 +56,7 @@ async fn all_members_killed_at_once_come_back_with_everything() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_that_is_frozen_and_wakes_up_again_answers_nothing_old() {
     let (env, folder) = (Env::system(), tempfile::tempdir().unwrap());
-    let members = started(folder.path());
+    let members = started(&NAMES, folder.path());
     let store = client(&members.iter().collect::<Vec<_>>(), &env);
     let load = Load::start(&store, &env, WRITERS);
     load.progress(WRITES).await;
@@ -99,7 +78,7 @@ async fn a_leader_that_is_frozen_and_wakes_up_again_answers_nothing_old() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolling_restart_is_not_noticed_by_who_retries() {
     let (env, folder) = (Env::system(), tempfile::tempdir().unwrap());
-    let mut members = started(folder.path());
+    let mut members = started(&NAMES, folder.path());
     let store = client(&members.iter().collect::<Vec<_>>(), &env);
     let load = Load::start(&store, &env, WRITERS);
     for member in &mut members {
@@ -114,7 +93,7 @@ async fn a_rolling_restart_is_not_noticed_by_who_retries() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_whose_disk_is_lost_is_replaced_by_a_new_one() {
     let (env, folder) = (Env::system(), tempfile::tempdir().unwrap());
-    let mut members = started(folder.path());
+    let mut members = started(&NAMES, folder.path());
     let store = client(&members.iter().collect::<Vec<_>>(), &env);
     let load = Load::start(&store, &env, WRITERS);
     load.progress(WRITES).await;
@@ -124,8 +103,7 @@ async fn a_member_whose_disk_is_lost_is_replaced_by_a_new_one() {
     let lost = membership.members.iter().find(|member| member.name == "c").unwrap().id;
     let left = store.change_members(MemberChange::Remove(lost)).await.unwrap();
     assert_eq!(left.members.len(), 2);
-    let address = || format!("127.0.0.1:{}", free_port());
-    let new = Member::new("d", &folder.path().join("d"), &address(), &address());
+    let new = Member::on_loopback("d", &folder.path().join("d"));
     let mut new = new.joining(&[&members[0], &members[1]]);
     new.start();
     members[2] = new;
@@ -142,4 +120,55 @@ async fn a_member_whose_disk_is_lost_is_replaced_by_a_new_one() {
         while put(&others, "after", 10).await.is_err() {}
     });
     assert!(written.await.is_ok(), "two of three are a majority");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_members_go_on_without_any_two() {
+    let (env, folder) = (Env::system(), tempfile::tempdir().unwrap());
+    let mut members = started(&["a", "b", "c", "d", "e"], folder.path());
+    let store = client(&members.iter().collect::<Vec<_>>(), &env);
+    let load = Load::start(&store, &env, WRITERS);
+    load.progress(WRITES).await;
+    let first = leader(&members, &env).await;
+    let second = (first + 1) % members.len();
+    members[first].end("KILL");
+    members[second].end("KILL");
+    load.progress(WRITES).await;
+    members[first].start();
+    members[second].start();
+    load.progress(WRITES).await;
+    all_hold(&members, &load.stop().await, &env).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_whose_disk_is_full_raises_the_alarm_and_goes_on_with_more_space() {
+    let (env, folder) = (Env::system(), tempfile::tempdir().unwrap());
+    let Some(disk) = Disk::mount(&folder.path().join("disk"), "260m") else { return };
+    let mut members = Member::several(&NAMES, folder.path());
+    members[2].folder = disk.folder().join("c");
+    members.iter_mut().for_each(Member::spawn);
+    members.iter_mut().for_each(Member::ready);
+    let store = client(&members.iter().collect::<Vec<_>>(), &env);
+    let load = Load::of_bytes(&store, &env, 4, 300_000);
+    let full = async {
+        loop {
+            match store.alarm(AlarmOp::List).await {
+                Ok(alarms) if alarms.iter().any(|alarm| alarm.kind == AlarmKind::NoSpace) => break,
+                _ => env.sleep(Duration::from_millis(50)).await,
+            }
+        }
+    };
+    tokio::time::timeout(SOON, full).await.expect("an alarm is raised");
+    let fates = load.stop().await;
+    assert!(fates.acknowledged() > 0);
+    assert!(matches!(put(&store, "load/more", 100).await, Err(StoreError::NoSpace)));
+    fates.hold(&*store).await;
+    // Cleared too early it comes back; with more space it stays away.
+    disk.grow("1g");
+    for alarm in store.alarm(AlarmOp::List).await.unwrap() {
+        store.alarm(AlarmOp::Clear(alarm)).await.unwrap();
+    }
+    put(&store, "load/more", 100).await.unwrap();
+    all_hold(&members, &fates, &env).await;
+    assert!(store.alarm(AlarmOp::List).await.unwrap().is_empty());
 }

@@ -19,7 +19,7 @@ use crate::operator::MemberId;
 pub(super) trait Agreement: fmt::Debug + Send + Sync + 'static {
     /// Proposes `request` as the leader of `term`, and waits until it was applied here.
     ///
-    /// Requests that come together travel and are synced together.
+    /// Commands that come together become one entry.
     async fn propose(&self, term: u64, request: Request) -> Outcome;
 
     /// As the leader, tells up to where a read that begins now must have applied.
@@ -36,6 +36,9 @@ pub(super) trait Agreement: fmt::Debug + Send + Sync + 'static {
 
     /// As the leader, one more than the last index that `member` is known to have.
     fn matched(&self, member: MemberId) -> u64;
+
+    /// The term.
+    fn term(&self) -> u64;
 
     /// How things stand.
     fn standing(&self) -> Standing;

@@ -101,7 +101,7 @@ impl Default for Builder {
                 // As etcd: five seconds, and an election or two.
                 request: Duration::from_millis(5_600),
             },
-            images: Images { entries: 500_000, bytes: 256 << 20, kept_entries: 10_000 },
+            images: Images { entries: 500_000, bytes: 256 << 20, kept_entries: 2_000 },
             planted: Planted::NONE,
             witness: Witness::default(),
         }
@@ -186,7 +186,8 @@ impl Builder {
     }
 
     /// Makes an image of the state after `entries` entries, and keeps the last `kept` of them
-    /// for members that are behind; otherwise 500,000 (fewer where they are large) and 10,000.
+    /// for members that are behind; otherwise 500,000 (fewer where they are large) and 2,000. Writes that come
+    /// together share an entry, of 256 KiB at the most.
     pub fn images(mut self, entries: u64, kept: u64) -> Self {
         self.images.entries = entries.max(1);
         self.images.kept_entries = kept;

@@ -8,7 +8,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -23,22 +22,18 @@ use orchestrator_core::Env;
 use super::agreement::{Agreement, NotChanged, Reconfigure, Standing};
 use super::builder::Timing;
 use super::clock::Clock;
+use super::gathering::Gathering;
 use super::machine::{Copy, Machine};
 use super::message::{NotLeader, Outcome, Piece, ReadPoint, decoded, encoded};
 use super::network::{CallKind, Refused, peer};
 use super::snapshot::{Received, Snapshots};
+use super::turnstile::Turnstile;
 use super::types::{Proposal, Request, Types};
 use crate::operator::MemberId;
 use crate::wire::WireError;
 
-/// How many entries may be committed and not applied before the leader takes no more: as etcd.
-const MAX_UNAPPLIED: u64 = 5_000;
-
 /// After how many of the longest election time-outs without a majority a leader takes no more.
 const ELECTIONS_CUT_OFF: u32 = 2;
-
-/// How many proposals a leader has on their way.
-const MAX_PROPOSALS: usize = 20_000;
 
 /// openraft's part of one member.
 pub(super) struct Consensus {
@@ -49,21 +44,14 @@ pub(super) struct Consensus {
     pub(super) copy: Arc<Copy>,
     pub(super) snapshots: Arc<Snapshots>,
     pub(super) clock: Clock,
-    pub(super) proposals: AtomicUsize,
+    /// The entries to be.
+    pub(super) entries: Gathering<()>,
+    pub(super) turnstile: Turnstile,
 }
 
 impl fmt::Debug for Consensus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Consensus").field("this", &self.this).finish_non_exhaustive()
-    }
-}
-
-/// One proposal on its way; counted while it lives.
-struct Counted<'a>(&'a AtomicUsize);
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -88,13 +76,26 @@ impl Consensus {
         NotLeader { leader }
     }
 
-    /// Counts a proposal, unless there are too many.
-    fn count(&self) -> Option<Counted<'_>> {
-        let committed = self.read(|metrics| metrics.local_committed.map_or(0, |id| id.index() + 1));
-        let unapplied = committed.saturating_sub(self.copy.applied());
-        let before = self.proposals.fetch_add(1, Ordering::Relaxed);
-        let counted = Counted(&self.proposals);
-        (unapplied <= MAX_UNAPPLIED && before < MAX_PROPOSALS).then_some(counted)
+    /// Makes entries of the commands that gather, for as long as it is polled.
+    pub(super) async fn propose_commands(&self) {
+        let propose = |term, (), commands| self.propose_entry(term, Request::Commands(commands));
+        self.entries.serve(propose).await;
+    }
+
+    /// Proposes one entry, and waits until it was applied here.
+    async fn propose_entry(&self, term: u64, request: Request) -> Outcome {
+        let Some(at) = self.at(term).await else { return Outcome::NotLeader(self.not_leader()) };
+        let (responder, answer) = ProgressResponder::complete_only();
+        let proposal = Proposal { at, request };
+        let sent = self.raft.write(proposal).with_leader(term).responder(responder).await;
+        if sent.is_err() {
+            return Outcome::NotLeader(NotLeader::default());
+        }
+        match answer.await {
+            Ok(Ok(done)) => Outcome::Applied { index: done.log_id.index(), reply: done.data },
+            Ok(Err(ClientWriteError::ForwardToLeader(_))) => Outcome::NotLeader(self.not_leader()),
+            _ => Outcome::Unknown,
+        }
     }
 
     /// The store's time in `term`, once everything from before it has been applied.
@@ -146,18 +147,9 @@ fn malformed(_: WireError) -> Refused {
 #[async_trait]
 impl Agreement for Consensus {
     async fn propose(&self, term: u64, request: Request) -> Outcome {
-        let Some(_counted) = self.count() else { return Outcome::Busy };
-        let Some(at) = self.at(term).await else { return Outcome::NotLeader(self.not_leader()) };
-        let (responder, answer) = ProgressResponder::complete_only();
-        let proposal = Proposal { at, request };
-        let sent = self.raft.write(proposal).with_leader(term).responder(responder).await;
-        if sent.is_err() {
-            return Outcome::NotLeader(NotLeader::default());
-        }
-        match answer.await {
-            Ok(Ok(done)) => Outcome::Applied { index: done.log_id.index(), reply: done.data },
-            Ok(Err(ClientWriteError::ForwardToLeader(_))) => Outcome::NotLeader(self.not_leader()),
-            _ => Outcome::Unknown,
+        match request {
+            Request::Commands(commands) => self.entries.submit(term, (), commands).await,
+            request => self.propose_entry(term, request).await,
         }
     }
 
@@ -170,7 +162,7 @@ impl Agreement for Consensus {
             }
             Err(_) => return Err(NotLeader::default()),
         };
-        let term = self.read(|metrics| metrics.current_term);
+        let term = self.term();
         let at = self.at(term).await.ok_or_else(NotLeader::default)?;
         Ok(ReadPoint { index: read.index(), at })
     }
@@ -210,13 +202,14 @@ impl Agreement for Consensus {
         self.raft.trigger().transfer_leader(to).await.map_err(|_| NotLeader::default())
     }
 
-    async fn answer(&self, _: MemberId, kind: CallKind, body: Bytes) -> Result<Bytes, Refused> {
+    async fn answer(&self, from: MemberId, kind: CallKind, body: Bytes) -> Result<Bytes, Refused> {
         use crate::wire::Reader;
         let stopped = |_| Refused::Stopped;
         match kind {
             CallKind::Append => {
-                let request = decoded(body, Reader::append).map_err(malformed)?;
-                let answer = self.raft.append_entries(request).await.map_err(stopped)?;
+                let (place, request) = decoded(body, Reader::append).map_err(malformed)?;
+                let appended = self.raft.append_entries(request);
+                let answer = self.turnstile.pass(from, place, appended).await?.map_err(stopped)?;
                 Ok(encoded(|out| out.append_answer(&answer)))
             }
             CallKind::Vote => {
@@ -247,6 +240,10 @@ impl Agreement for Consensus {
             let matched = metrics.replication.as_ref().and_then(|all| all.get(&member));
             matched.copied().flatten().map_or(0, |matched| matched.index() + 1)
         })
+    }
+
+    fn term(&self) -> u64 {
+        self.read(|metrics| metrics.current_term)
     }
 
     fn standing(&self) -> Standing {

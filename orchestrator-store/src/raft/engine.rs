@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use super::agreement::{Agreement, Standing};
 use super::builder::Timing;
+use super::gathering::Gathering;
 use super::log::Log;
 use super::machine::Copy;
 use super::network::{Links, Peer, peer};
@@ -36,6 +37,8 @@ pub(super) struct Engine {
     pub(super) log: Log,
     pub(super) snapshots: Arc<Snapshots>,
     pub(super) reads: Reads,
+    /// Writes on their way to another who leads.
+    pub(super) writes: Gathering<Peer>,
     /// What others had this leader propose.
     pub(super) once: Mutex<Once>,
     /// Tells this life's proposals from those of an earlier one.

@@ -9,7 +9,7 @@ use orchestrator_core::store::StoreError;
 
 use super::agreement::Standing;
 use super::engine::{Engine, Leader};
-use super::message::{Outcome, Propose, decoded, encoded};
+use super::message::{NotLeader, Outcome, Propose, decoded, encoded};
 use super::network::{CallError, CallKind, Peer, Refused};
 use super::types::{Reply, Request};
 use crate::planted::Fault;
@@ -26,9 +26,9 @@ impl Engine {
             let standing = self.agreement.standing();
             let outcome = match Self::leader(&standing) {
                 Some(_) if standing.stopped => None,
-                Some(Leader::This) => self.propose_here(&standing, &request, deadline).await,
+                Some(Leader::This) => Some(self.propose_here(&standing, &request, deadline).await),
                 Some(Leader::Other(peer)) => {
-                    self.propose_there(&standing, &peer, &request, deadline).await
+                    Some(self.propose_there(&standing, peer, &request, deadline).await)
                 }
                 None => None,
             };
@@ -53,35 +53,56 @@ impl Engine {
         standing: &Standing,
         request: &Request,
         deadline: tokio::time::Instant,
-    ) -> Option<Outcome> {
+    ) -> Outcome {
         tokio::select! {
             biased;
-            outcome = self.agreement.propose(standing.term, request.clone()) => Some(outcome),
-            () = self.env.sleep_until(deadline) => Some(Outcome::Unknown),
+            outcome = self.agreement.propose(standing.term, request.clone()) => outcome,
+            () = self.env.sleep_until(deadline) => Outcome::Unknown,
         }
     }
 
-    /// Asks the leader `peer`; `None` if it surely did nothing.
+    /// Asks the leader `peer`, together with others that do.
     async fn propose_there(
         &self,
         standing: &Standing,
-        peer: &Peer,
+        peer: Peer,
         request: &Request,
         deadline: tokio::time::Instant,
-    ) -> Option<Outcome> {
-        let propose = Propose {
-            term: standing.term,
-            session: self.session,
-            number: self.proposals.fetch_add(1, Ordering::Relaxed),
-            request: request.clone(),
+    ) -> Outcome {
+        let term = standing.term;
+        let asked = async {
+            match request.clone() {
+                Request::Commands(commands) => self.writes.submit(term, peer, commands).await,
+                request => self.call_leader(term, &peer, request).await,
+            }
         };
+        tokio::select! {
+            biased;
+            outcome = asked => outcome,
+            () = self.env.sleep_until(deadline) => Outcome::Unknown,
+        }
+    }
+
+    /// Calls the leader with the writes that gather, for as long as it is polled.
+    pub(super) async fn forward_writes(&self) {
+        let send = |term, peer: Peer, commands| async move {
+            self.call_leader(term, &peer, Request::Commands(commands)).await
+        };
+        self.writes.serve(send).await;
+    }
+
+    async fn call_leader(&self, term: u64, peer: &Peer, request: Request) -> Outcome {
+        let number = self.proposals.fetch_add(1, Ordering::Relaxed);
+        let propose = Propose { term, session: self.session, number, request };
         let body = encoded(|out| out.propose(&propose));
-        let within = deadline.saturating_duration_since(self.env.instant());
-        match self.links.call(peer, CallKind::Propose, body, within).await {
-            Ok(answer) => Some(decoded(answer, Reader::outcome).unwrap_or(Outcome::Unknown)),
-            Err(CallError::Refused(Refused::Busy)) => Some(Outcome::Busy),
-            Err(CallError::Unreached(_) | CallError::Refused(_)) => None,
-            Err(CallError::Lost(_)) => Some(Outcome::Unknown),
+        match self.links.call(peer, CallKind::Propose, body, self.timing.request).await {
+            Ok(answer) => decoded(answer, Reader::outcome).unwrap_or(Outcome::Unknown),
+            Err(CallError::Refused(Refused::Busy)) => Outcome::Busy,
+            // It surely did nothing.
+            Err(CallError::Unreached(_) | CallError::Refused(_)) => {
+                Outcome::NotLeader(NotLeader::default())
+            }
+            Err(CallError::Lost(_)) => Outcome::Unknown,
         }
     }
 

@@ -1,8 +1,8 @@
 //! A fuzz target: what is decoded from another member's bytes encodes to what decodes the same.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
-use super::message::{decoded, encoded};
+use super::message::{decoded, encoded, payload_bytes, read_payload};
 use super::state::State;
 use crate::wire::{Reader, Writer};
 
@@ -13,8 +13,8 @@ use crate::wire::{Reader, Writer};
 pub fn fuzz_member_message(data: &[u8]) {
     let Some((kind, body)) = data.split_first() else { return };
     let body = Bytes::copy_from_slice(body);
-    match kind % 11 {
-        0 => check(body, Reader::append, |out, message| out.append(message)),
+    match kind % 14 {
+        0 => check(body, Reader::append, |out, (place, message)| out.append(*place, message)),
         1 => check(body, Reader::append_answer, |out, message| out.append_answer(message)),
         2 => check(body, Reader::vote_request, |out, message| out.vote_request(message)),
         3 => check(body, Reader::vote_answer, |out, message| out.vote_answer(message)),
@@ -24,7 +24,33 @@ pub fn fuzz_member_message(data: &[u8]) {
         7 => check(body, Reader::propose, |out, message| out.propose(message)),
         8 => check(body, Reader::join, |out, message| out.join(message)),
         9 => check(body, Reader::change, |out, message| out.change(message)),
-        _ => check(body, Reader::welcome, |out, message| out.welcome(message)),
+        10 => check(body, Reader::welcome, |out, message| out.welcome(message)),
+        11 => check(body, Reader::outcome, |out, message| out.outcome(message)),
+        12 => check(body, Reader::read_answer, |out, message| out.read_answer(message)),
+        _ => fuzz_entry(body),
+    }
+}
+
+/// Decodes `body` as an entry of the log, whose kind is its first byte.
+fn fuzz_entry(mut body: Bytes) {
+    if body.is_empty() {
+        return;
+    }
+    let kind = body.split_to(1)[0];
+    for apart in [true, false] {
+        let from = match apart {
+            true => Reader::apart(body.clone()),
+            false => Reader::new(body.clone()),
+        };
+        let read = |mut from: Reader| {
+            let payload = read_payload(kind, &mut from)?;
+            from.end().map(|()| payload)
+        };
+        let Ok(payload) = read(from) else { continue };
+        let mut bytes = BytesMut::new();
+        assert_eq!(payload_bytes(&payload, &mut bytes), kind);
+        let again = read(Reader::new(bytes.freeze())).expect("what was encoded decodes");
+        assert_eq!(again, payload);
     }
 }
 
@@ -54,11 +80,17 @@ fn check<T>(
 mod tests {
     use openraft::entry::RaftEntry;
     use openraft::raft::{AppendEntriesRequest, VoteRequest};
+    use orchestrator_core::store::StoreError;
     use proptest::prelude::*;
 
-    use super::super::message::{Join, Propose};
-    use super::super::types::{Entry, Members, Node, Proposal, Request, Vote, log_id};
+    use super::super::commands::Commands;
+    use super::super::message::{Join, Outcome, Propose, ReadPoint};
+    use super::super::turnstile::Place;
+    use super::super::types::{
+        Entry, Members, Node, Payload, Proposal, Reply, Request, Vote, log_id,
+    };
     use super::*;
+    use crate::mvcc::Applied;
     use crate::operator::MemberChange;
 
     fn messages() -> Vec<(u8, Bytes)> {
@@ -71,7 +103,7 @@ mod tests {
         )
         .unwrap();
         let at = std::time::Duration::from_millis(1500);
-        let request = Request::Command(Bytes::from_static(b"command"));
+        let request = Request::Commands(Commands::one(b"command"));
         let append = AppendEntriesRequest {
             vote: Vote::new_committed(3, 1),
             prev_log_id: Some(log_id(2, 4)),
@@ -82,15 +114,25 @@ mod tests {
                 Entry::new_membership(log_id(3, 7), members),
             ],
         };
+        let place = Place { sending: 5, number: 300 };
         let vote = VoteRequest::new(Vote::new(4, 2), Some(log_id(3, 7)));
+        let answers = vec![Ok(Applied::Done), Err(StoreError::KeyNotFound)];
+        let outcome = Outcome::Applied { index: 7, reply: Reply::Commands(answers) };
+        let payload = Payload::Normal(Proposal { at, request: request.clone() });
+        let mut entry = BytesMut::new();
+        let kind = payload_bytes(&payload, &mut entry);
+        let entry = BytesMut::from(&[&[kind], &entry[..]].concat()[..]);
         let propose = Propose { term: 3, session: 9, number: 1, request };
         let join = Join { id: 0, node, learner: true };
         vec![
-            (0, encoded(|out| out.append(&append))),
+            (0, encoded(|out| out.append(place, &append))),
             (2, encoded(|out| out.vote_request(&vote))),
             (7, encoded(|out| out.propose(&propose))),
             (8, encoded(|out| out.join(&join))),
             (9, encoded(|out| out.change(&MemberChange::Promote(3)))),
+            (11, encoded(|out| out.outcome(&outcome))),
+            (12, encoded(|out| out.read_answer(&Ok(ReadPoint { index: 300, at })))),
+            (13, entry.freeze()),
         ]
     }
 
@@ -116,7 +158,7 @@ mod tests {
         }
 
         #[test]
-        fn changed_messages_do_no_harm(which in 0_usize..5, at in any::<usize>(), byte in any::<u8>()) {
+        fn changed_messages_do_no_harm(which in 0_usize..8, at in any::<usize>(), byte in any::<u8>()) {
             let (kind, body) = &messages()[which];
             let mut data: Vec<u8> = [&[*kind], &body[..]].concat();
             let at = at % data.len();

@@ -86,10 +86,11 @@ impl Finder<'_> {
         let this = initial.iter().find(|member| member.name == *name);
         let this = this.filter(|member| member.id != 0).ok_or(StartError::NotInitial)?;
         let cluster = cluster_id(initial, cluster_token);
-        for other in initial.iter().filter(|member| member.id != this.id) {
-            if self.is_known_to(other, cluster, this.id).await && !reuses(*planted) {
-                return Err(StartError::LostData);
-            }
+        let others = initial.iter().filter(|member| member.id != this.id);
+        let known = others.map(|other| self.is_known_to(other, cluster, this.id));
+        let known = futures::future::join_all(known).await;
+        if known.contains(&true) && !reuses(*planted) {
+            return Err(StartError::LostData);
         }
         self.store(Identity { cluster, id: this.id, token }).await
     }
@@ -99,7 +100,7 @@ impl Finder<'_> {
         let address = other.peer_urls.first().cloned().unwrap_or_default();
         let peer = Peer { id: other.id, address };
         let ask = Join { id: 0, node: Node::default(), learner: false };
-        // Those that begin with this member may not listen yet: no reason to wait for them.
+        // One that does not run, or that has only just begun too, says so at once or not at all.
         let within = self.builder.timing.election_max;
         let Some(Ok(welcome)) = self.ask(&peer, cluster, &ask, within).await else { return false };
         welcome.members.get_node(&this).is_some_and(|node| node.token != 0)

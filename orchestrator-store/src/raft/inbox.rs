@@ -1,6 +1,6 @@
 //! What a member does with the calls of others.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,17 +13,28 @@ use crate::planted::Fault;
 use crate::wire::{Reader, WireError};
 
 /// The ear of a member.
-pub(super) struct Ear(pub(super) Arc<Engine>);
+///
+/// It is open before the member has started, and then refuses everything: so those that begin a
+/// cluster together learn at once that nobody has started yet, and need not wait for that.
+#[derive(Clone, Default)]
+pub(super) struct Ear(Arc<OnceLock<Arc<Engine>>>);
 
 impl Ear {
+    /// Has `engine` answer from now on.
+    pub(super) fn open(&self, engine: Arc<Engine>) {
+        // A member starts once.
+        let _ = self.0.set(engine);
+    }
+}
+
+impl Engine {
     /// Whether the call is meant for this member.
     fn check(&self, call: &Call) -> Result<(), Refused> {
-        let engine = &self.0;
         let joins = call.kind == CallKind::Join;
-        if call.cluster != engine.cluster && !(joins && call.cluster == 0) {
+        if call.cluster != self.cluster && !(joins && call.cluster == 0) {
             return Err(Refused::WrongCluster);
         }
-        if call.to != engine.this && !(joins && call.to == 0) {
+        if call.to != self.this && !(joins && call.to == 0) {
             return Err(Refused::WrongMember);
         }
         Ok(())
@@ -31,8 +42,8 @@ impl Ear {
 
     /// Whether the caller is a member, for what only members may ask.
     fn check_member(&self, from: MemberId) -> Result<(), Refused> {
-        let standing = self.0.agreement.standing();
-        let planted = self.0.planted.has(Fault::ReusedNodeId);
+        let standing = self.agreement.standing();
+        let planted = self.planted.has(Fault::ReusedNodeId);
         if standing.node(from).is_some() || planted { Ok(()) } else { Err(Refused::Removed) }
     }
 }
@@ -44,23 +55,23 @@ fn malformed(_: WireError) -> Refused {
 #[async_trait]
 impl Inbox for Ear {
     async fn answer(&self, call: Call) -> Result<Bytes, Refused> {
-        self.check(&call)?;
-        let engine = &self.0;
+        let engine = self.0.get().ok_or(Refused::Stopped)?;
+        engine.check(&call)?;
         let Call { from, kind, body, .. } = call;
         match kind {
             CallKind::Propose => {
-                self.check_member(from)?;
+                engine.check_member(from)?;
                 let propose = decoded(body, Reader::propose).map_err(malformed)?;
                 let outcome = engine.propose_for(from, propose).await;
                 Ok(encoded(|out| out.outcome(&outcome)))
             }
             CallKind::ReadIndex => {
-                self.check_member(from)?;
+                engine.check_member(from)?;
                 let answer = engine.agreement.read_index().await;
                 Ok(encoded(|out| out.read_answer(&answer)))
             }
             CallKind::Change => {
-                self.check_member(from)?;
+                engine.check_member(from)?;
                 let change = decoded(body, Reader::change).map_err(malformed)?;
                 let answer = engine.change_here(change).await;
                 Ok(encoded(|out| out.welcome(&answer)))

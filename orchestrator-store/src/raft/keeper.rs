@@ -8,6 +8,7 @@ use orchestrator_core::store::Revision;
 use tokio::time::Instant;
 
 use super::agreement::Standing;
+use super::commands::Commands;
 use super::engine::Engine;
 use super::message::Outcome;
 use super::types::{Reply, Request};
@@ -21,14 +22,11 @@ const MAX_EXPIRED: usize = 256;
 /// The longest sleep; what is due later is looked at again.
 const MAX_SLEEP: Duration = Duration::from_secs(24 * 3600);
 
-/// How long after its alarm a member that has no space looks again.
-const ALARM_AGAIN: Duration = Duration::from_secs(10);
-
 /// The request that carries `command`; the leader stamps the time.
 pub(super) fn command(command: &Command) -> Request {
     let mut bytes = BytesMut::new();
     encode_command(command, Duration::ZERO, &mut bytes);
-    Request::Command(bytes.freeze())
+    Request::Commands(Commands::one(&bytes))
 }
 
 impl Engine {
@@ -87,7 +85,7 @@ impl Engine {
     }
 
     /// Lets others act before something that failed is tried again.
-    async fn pause(&self) {
+    pub(super) async fn pause(&self) {
         self.env.sleep(self.timing.heartbeat).await;
     }
 
@@ -107,9 +105,8 @@ impl Engine {
                 return true;
             }
             match self.agreement.propose(term, command(&Command::Expire)).await {
-                Outcome::Applied { reply: Reply::Command(Ok(Applied::Leases(ended))), .. } => {
-                    tracing::debug!(leases = ended.len(), "leases ended");
-                }
+                Outcome::Applied { reply: Reply::Commands(answers), .. }
+                    if matches!(answers[..], [Ok(Applied::Leases(_))]) => {}
                 _ => return false,
             }
         }
@@ -129,10 +126,20 @@ impl Engine {
             self.log.reserve_gone().await;
             if !self.copy.look(|state| state.alarms.contains(&alarm)) {
                 tracing::warn!("the disk is full; only what frees space is taken");
-                // Tried again as long as there is no space.
-                let _ = self.submit(Request::Alarm(AlarmOp::Raise(alarm))).await;
+                if self.submit(Request::Alarm(AlarmOp::Raise(alarm))).await.is_err() {
+                    if self.agreement.standing().stopped {
+                        return;
+                    }
+                    // An error has taken its time, unless too much waits.
+                    self.pause().await;
+                    continue;
+                }
             }
-            self.env.sleep(ALARM_AGAIN).await;
+            // Whoever clears it has made space, or thinks so.
+            self.copy.alarms.notified().await;
+            if self.log.try_again().await.is_err() {
+                return;
+            }
         }
     }
 }

@@ -10,20 +10,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
 use openraft::storage::{EntryResponder, RaftStateMachine, Snapshot};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
+use super::commands::Commands;
 use super::snapshot::{Builder, Image, Snapshots};
 use super::state::State;
 use super::types::{LogId, Payload, Proposal, Reply, Request, SnapshotMeta, StoredMembers, Types};
 use super::witness::{Sight, Witness};
-use crate::mvcc::Command;
+use crate::mvcc::{Applied, Command};
 use crate::operator::{Alarm, AlarmKind, AlarmOp};
 use crate::replica::Replica;
-use crate::wire::decode_command;
+use crate::wire::WireError;
 use orchestrator_core::store::{LeaseOp, StoreError};
 
 /// One member's copy of what all agree on; the parts of it that others read.
@@ -37,6 +37,8 @@ pub(super) struct Copy {
     waiting: Mutex<BTreeMap<u64, Vec<oneshot::Sender<()>>>>,
     /// Wakes the keeper: a lease may be due earlier than it knows.
     pub(super) leases: Notify,
+    /// Wakes the watch over the disk: alarms may have been cleared.
+    pub(super) alarms: Notify,
     /// Bytes of commands applied since the last image.
     pub(super) since_image: AtomicU64,
     witness: Witness,
@@ -51,6 +53,7 @@ impl Copy {
             next,
             waiting: Mutex::default(),
             leases: Notify::new(),
+            alarms: Notify::new(),
             since_image: AtomicU64::new(0),
             witness,
         }
@@ -116,8 +119,12 @@ impl Copy {
 
     fn request(&self, request: Request, at: Duration) -> Reply {
         match request {
-            Request::Command(bytes) => Reply::Command(self.command(bytes, at)),
-            Request::Alarm(op) => Reply::Alarms(self.state.lock().alarm(op)),
+            Request::Commands(commands) => Reply::Commands(self.commands(&commands, at)),
+            Request::Alarm(op) => {
+                let alarms = self.state.lock().alarm(op);
+                self.alarms.notify_one();
+                Reply::Alarms(alarms)
+            }
             Request::Number => Reply::Number(self.state.lock().number()),
             Request::Limits(limits) => {
                 if self.state.lock().bound_by(&limits) {
@@ -128,10 +135,14 @@ impl Copy {
         }
     }
 
-    fn command(&self, bytes: Bytes, at: Duration) -> Result<crate::mvcc::Applied, StoreError> {
-        self.since_image.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+    fn commands(&self, commands: &Commands, at: Duration) -> Vec<Result<Applied, StoreError>> {
+        self.since_image.fetch_add(commands.size() as u64, Ordering::Relaxed);
         let malformed = |_| StoreError::Invalid("the command cannot be read");
-        let (command, _) = decode_command(bytes).map_err(malformed)?;
+        let apply = |command: Result<_, WireError>| self.command(command.map_err(malformed)?, at);
+        commands.decoded().map(apply).collect()
+    }
+
+    fn command(&self, command: Command, at: Duration) -> Result<Applied, StoreError> {
         if needs_space(&command) && self.state.lock().is_out_of_space() {
             return Err(StoreError::NoSpace);
         }
@@ -237,6 +248,7 @@ impl RaftStateMachine<Types> for Machine {
         self.copy.replica.replace(mvcc);
         self.copy.since_image.store(0, Ordering::Relaxed);
         self.copy.leases.notify_one();
+        self.copy.alarms.notify_one();
         self.copy.tell_applied(next);
         Ok(())
     }

@@ -39,7 +39,7 @@ const BAD_URLS: u8 = 6;
 const LOST_DATA: u8 = 7;
 
 /// How many entries a follower may be behind when it is let vote: a moment's worth.
-const MAX_LAG: u64 = 1_000;
+const MAX_LAG: u64 = 200;
 
 /// The most URLs of a member, and the longest.
 const MAX_URLS: usize = 16;
@@ -243,6 +243,8 @@ impl Engine {
     async fn reconfigure(&self, change: Reconfigure) -> Result<(), NoChange> {
         let deadline = self.deadline();
         loop {
+            let applied = self.copy.applied();
+            let standing = self.agreement.standing();
             let changed = tokio::select! {
                 biased;
                 changed = self.agreement.reconfigure(change.clone()) => changed,
@@ -253,7 +255,13 @@ impl Engine {
                 Err(NotChanged::NotLeader(answer)) => return Err(NoChange::NotLeader(answer)),
                 Err(NotChanged::Against) => return Err(NoChange::Rule(TOO_FEW)),
                 Err(NotChanged::Unknown) => return Err(NoChange::Unknown),
-                Err(NotChanged::Busy) => self.env.sleep(self.timing.heartbeat).await,
+                // The other change is over when it is applied, or somebody else leads.
+                Err(NotChanged::Busy) => tokio::select! {
+                    biased;
+                    () = self.copy.wait_applied(applied) => {}
+                    () = self.agreement.changed(&standing) => {}
+                    () = self.env.sleep_until(deadline) => return Err(NoChange::Unknown),
+                },
             }
         }
     }
@@ -263,6 +271,9 @@ impl Engine {
     pub(super) async fn introduce(&self, mut node: Node, learner: bool) {
         loop {
             let standing = self.agreement.standing();
+            if standing.stopped {
+                return;
+            }
             let known = standing.node(self.this);
             if let Some(known) = known {
                 // What an operator changed since counts, not what this member was started with.
@@ -278,7 +289,19 @@ impl Engine {
             } else if known.is_some() {
                 self.publish(&standing, &node).await;
             }
-            self.env.sleep(self.timing.election_max).await;
+            tokio::select! {
+                biased;
+                () = self.agreement.changed(&standing) => {}
+                () = self.caught_up() => {}
+            }
+        }
+    }
+
+    /// Waits until this member has all that the leader has by now, who then answers.
+    async fn caught_up(&self) {
+        while self.read_point().await.is_err() {
+            // An error has taken its time, unless too many ask.
+            self.pause().await;
         }
     }
 

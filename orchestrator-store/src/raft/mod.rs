@@ -11,12 +11,14 @@
 mod agreement;
 mod builder;
 mod clock;
+mod commands;
 mod consensus;
 mod engine;
 mod error;
 mod forward;
 #[doc(hidden)]
 pub mod fuzzing;
+mod gathering;
 mod identity;
 mod inbox;
 mod keeper;
@@ -34,6 +36,7 @@ mod state;
 mod store;
 #[cfg(all(test, feature = "simulation"))]
 mod tests;
+mod turnstile;
 mod types;
 pub(crate) mod witness;
 

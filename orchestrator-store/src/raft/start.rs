@@ -1,7 +1,7 @@
 //! Puts a member together and sets it going.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::AtomicU64;
 
 use openraft::{Config, Raft, SnapshotPolicy};
 use orchestrator_core::Env;
@@ -19,6 +19,7 @@ use super::network::{Factory, Links, Transport};
 use super::runtime::Tasks;
 use super::snapshot::Snapshots;
 use super::state::State;
+use super::turnstile::Turnstile;
 use super::{RaftStore, StartError};
 use crate::disk::Disk;
 use crate::mvcc::Mvcc;
@@ -32,7 +33,7 @@ const SNAPSHOT_MS: u64 = 3_600_000;
 const MAX_CALL_ENTRIES: u64 = 4096;
 
 /// How often it is looked whether an image is due, in entries.
-const LOOK_AT_IMAGES: u64 = 10_000;
+const LOOK_AT_IMAGES: u64 = 500;
 
 /// Starts a member.
 pub(super) async fn start(
@@ -43,6 +44,9 @@ pub(super) async fn start(
 ) -> Result<RaftStore, StartError> {
     let locking = Arc::clone(&disk);
     let lock = env.blocking(move || locking.lock()).await.map_err(StartError::InUse)?;
+    let ear = Ear::default();
+    let serving = transport.serve(Arc::new(ear.clone())).await;
+    let serving = serving.map_err(StartError::Listen)?;
     let identity = identity::find(&builder, &disk, &transport, &env).await?;
     let tasks = Tasks::default();
     let parts = Parts { builder: &builder, identity: &identity, env: &env, tasks: &tasks };
@@ -52,8 +56,7 @@ pub(super) async fn start(
         // Refused where the log has entries already, which is as it should be.
         let _ = engine.agreement.reconfigure(Reconfigure::Begin(first)).await;
     }
-    let serving = transport.serve(Arc::new(Ear(Arc::clone(&engine)))).await;
-    let serving = serving.map_err(StartError::Listen)?;
+    ear.open(Arc::clone(&engine));
     let node = identity::node(&builder, identity.token);
     let learner = builder.learner;
     let work = |name, engine: &Arc<Engine>| (name, Arc::clone(engine));
@@ -61,6 +64,8 @@ pub(super) async fn start(
     tasks.spawn(&env, name, async move { keeping.keep().await });
     let (name, reading) = work("raft-reads", &engine);
     tasks.spawn(&env, name, async move { reading.serve_reads().await });
+    let (name, forwarding) = work("raft-writes", &engine);
+    tasks.spawn(&env, name, async move { forwarding.forward_writes().await });
     let (name, watching) = work("raft-disk", &engine);
     tasks.spawn(&env, name, async move { watching.watch_disk().await });
     let (name, introducing) = work("raft-introduction", &engine);
@@ -109,9 +114,13 @@ impl Parts<'_> {
             copy: Arc::clone(&copy),
             snapshots: Arc::clone(&snapshots),
             clock: Clock::new((*env).clone(), planted),
-            proposals: AtomicUsize::new(0),
+            entries: Default::default(),
+            turnstile: Turnstile::new((*env).clone(), timing.append()),
         };
-        let agreement: Arc<dyn Agreement> = Arc::new(consensus);
+        let consensus = Arc::new(consensus);
+        let proposing = Arc::clone(&consensus);
+        tasks.spawn(env, "raft-entries", async move { proposing.propose_commands().await });
+        let agreement: Arc<dyn Agreement> = consensus;
         Ok(Engine {
             env: (*env).clone(),
             planted,
@@ -126,6 +135,7 @@ impl Parts<'_> {
             log,
             snapshots,
             reads: Default::default(),
+            writes: Default::default(),
             once: Default::default(),
             session: env.random_below(u64::MAX),
             proposals: AtomicU64::new(0),

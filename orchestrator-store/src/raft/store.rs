@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use orchestrator_core::store::{
-    LeaseInfo, LeaseOp, Range, RangeResponse, Revision, Store, StoreError, StoreStatus, Txn,
-    TxnResponse, WatchRequest, WatchStream,
+    KeyRange, LeaseInfo, LeaseOp, Range, RangeResponse, Revision, Store, StoreError, StoreStatus,
+    Txn, TxnResponse, WatchRequest, WatchStream,
 };
 
 use super::builder::Builder;
+use super::commands::Commands;
 use super::engine::Engine;
 use super::network::Serving;
 use super::runtime::Tasks;
@@ -102,8 +103,8 @@ impl RaftStore {
             return self.engine.copy.replica.change(|mvcc| mvcc.apply(command, point.at));
         }
         let bytes = command_bytes(&command, std::time::Duration::ZERO)?;
-        match self.engine.submit(Request::Command(bytes)).await? {
-            Reply::Command(answer) => answer,
+        match self.engine.submit(Request::Commands(Commands::one(&bytes))).await? {
+            Reply::Commands(mut answers) if answers.len() == 1 => answers.swap_remove(0),
             _ => Err(unexpected()),
         }
     }
@@ -150,7 +151,7 @@ impl Store for RaftStore {
     }
 
     async fn watch(&self, request: WatchRequest) -> Result<WatchStream, StoreError> {
-        // What is newest must not be what is newest here.
+        // What is newest, and what is forgotten, must not be what is so here.
         self.engine.read_point().await?;
         self.engine.copy.replica.watch(request)
     }
@@ -211,11 +212,11 @@ impl Operator for RaftStore {
         })
     }
 
-    fn demand_progress(&self) {
-        self.engine.copy.replica.demand_progress();
+    fn demand_progress(&self, of: &[KeyRange]) {
+        self.engine.copy.replica.demand_progress(of);
     }
 
     fn term(&self) -> u64 {
-        self.engine.agreement.standing().term
+        self.engine.agreement.term()
     }
 }

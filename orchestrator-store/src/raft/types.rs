@@ -5,9 +5,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use bytes::Bytes;
 use orchestrator_core::store::StoreError;
 
+use super::commands::Commands;
 use super::runtime::Runtime;
 use crate::mvcc::{Applied, Limits};
 use crate::operator::{Alarm, AlarmOp, MemberId};
@@ -53,8 +53,8 @@ pub(crate) struct Proposal {
 /// What is asked of all members.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Request {
-    /// A command for the state machine, in its binary form.
-    Command(Bytes),
+    /// Commands for the state machine, one after the other.
+    Commands(Commands),
     /// About alarms.
     Alarm(AlarmOp),
     /// A number for a new member.
@@ -66,8 +66,8 @@ pub(crate) enum Request {
 /// What a proposal answers.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    /// What the command answers.
-    Command(Result<Applied, StoreError>),
+    /// What each of the commands answers.
+    Commands(Vec<Result<Applied, StoreError>>),
     /// The alarms that are raised.
     Alarms(Vec<Alarm>),
     /// The new member's number.
@@ -90,7 +90,9 @@ pub(crate) struct Node {
 impl fmt::Display for Proposal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.request {
-            Request::Command(bytes) => write!(f, "command of {} bytes", bytes.len()),
+            Request::Commands(commands) => {
+                write!(f, "{} commands of {} bytes", commands.count(), commands.size())
+            }
             Request::Alarm(op) => write!(f, "{op:?}"),
             Request::Number => f.write_str("number for a member"),
             Request::Limits(_) => f.write_str("limits"),

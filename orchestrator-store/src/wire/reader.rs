@@ -119,6 +119,23 @@ impl Reader {
         Ok(Bytes::copy_from_slice(&self.bytes[range]))
     }
 
+    /// Bytes that share the buffer, however few they are: for those who do not keep them.
+    #[cfg(feature = "raft")]
+    pub(crate) fn shared(&mut self) -> Result<Bytes, WireError> {
+        let range = self.length()?;
+        Ok(self.bytes.slice(range))
+    }
+
+    /// All that is left; it shares the buffer, unless that is part of a larger one.
+    #[cfg(feature = "raft")]
+    pub(crate) fn rest(&mut self) -> Bytes {
+        let start = std::mem::replace(&mut self.at, self.bytes.len());
+        match self.shared_from {
+            usize::MAX => Bytes::copy_from_slice(&self.bytes[start..]),
+            _ => self.bytes.slice(start..),
+        }
+    }
+
     pub(crate) fn text(&mut self) -> Result<String, WireError> {
         Ok(String::from_utf8_lossy(self.slice()?).into_owned())
     }

@@ -44,6 +44,12 @@ impl<'a> Writer<'a> {
         self.out.extend_from_slice(bytes);
     }
 
+    /// Bytes that the message ends with.
+    #[cfg(feature = "raft")]
+    pub(crate) fn rest(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
     pub(crate) fn duration(&mut self, duration: Duration) {
         self.number(duration.as_secs());
         self.number(duration.subsec_nanos().into());

@@ -18,6 +18,7 @@ mod random;
 mod reads;
 mod reopening;
 mod revisions;
+mod spread;
 mod transactions;
 mod watches;
 
@@ -28,6 +29,7 @@ pub use observer::Observer;
 pub use random::{
     Step, agrees_with_the_model, agrees_with_the_model_across_reopening, play, play_at,
 };
+pub use spread::Spread;
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! `orchestrator store ...`: looking after stores.
 
 mod compact;
+mod member;
 mod migrate;
 mod restore;
 mod snapshot;
@@ -17,5 +18,6 @@ pub async fn run(command: Store) -> Result<(), BoxError> {
         Store::Restore(restore) => restore::run(restore).await,
         Store::Migrate(migrate) => migrate::run(migrate).await,
         Store::Compact(compact) => compact::run(compact).await,
+        Store::Member(member) => member::run(member).await,
     }
 }

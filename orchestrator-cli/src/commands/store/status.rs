@@ -68,7 +68,7 @@ fn quota(engine: &EngineStatus) -> String {
     }
 }
 
-fn members(membership: &Membership) -> Table {
+pub(super) fn members(membership: &Membership) -> Table {
     let mut members = table(&["MEMBER", "NAME", "ROLE", "PEERS REACH IT AT", "CLIENTS"]);
     for member in &membership.members {
         let role = match membership.leader {

@@ -92,7 +92,7 @@ impl Cache {
 pub(super) fn cost(entry: &Entry) -> usize {
     let command = match &entry.payload {
         Payload::Normal(proposal) => match &proposal.request {
-            Request::Command(bytes) => bytes.len(),
+            Request::Commands(commands) => commands.size(),
             _ => 0,
         },
         _ => 0,
@@ -104,14 +104,16 @@ pub(super) fn cost(entry: &Entry) -> usize {
 mod tests {
     use std::time::Duration;
 
-    use bytes::Bytes;
     use openraft::entry::RaftEntry;
 
+    use super::super::super::commands::Commands;
     use super::super::super::types::{Proposal, log_id};
     use super::*;
 
     fn entry(index: u64, bytes: usize) -> Entry {
-        let request = Request::Command(Bytes::from(vec![0; bytes]));
+        // With its length before it, a command takes `bytes`.
+        let before = if bytes > 1000 { 4 } else { 2 };
+        let request = Request::Commands(Commands::one(&vec![0; bytes - before]));
         Entry::new_normal(log_id(1, index), Proposal { at: Duration::ZERO, request })
     }
 

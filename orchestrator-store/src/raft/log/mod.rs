@@ -112,6 +112,15 @@ impl Log {
         self.shared.reserve.gone().await;
     }
 
+    /// Tries again what waits for space, if anything does, and looks for a reserve.
+    ///
+    /// # Errors
+    /// The log has failed.
+    pub(super) async fn try_again(&self) -> io::Result<()> {
+        self.shared.reserve.try_again();
+        self.finish(Job::Look).await
+    }
+
     async fn submit(&self, job: Job) -> io::Result<()> {
         self.shared.jobs.send(job).await.map_err(|_| stopped())
     }

@@ -28,9 +28,12 @@ pub(super) enum Job {
     /// Forgets the entries from this index on.
     Truncate(u64, Done),
     Purge(LogId, Done),
+    /// Looks whether there is space in reserve, as every job does.
+    Look(Done),
 }
 
-/// How long a full disk is left alone before what waits is tried again.
+/// How long a full disk is left alone before what waits is tried again: no system tells when
+/// others have freed space on it.
 const RETRY_WHEN_FULL: Duration = Duration::from_secs(1);
 
 /// Whether the log has space in reserve.
@@ -38,6 +41,7 @@ const RETRY_WHEN_FULL: Duration = Duration::from_secs(1);
 pub(super) struct Reserve {
     missing: AtomicBool,
     noted: Notify,
+    retry: Notify,
 }
 
 impl Reserve {
@@ -45,6 +49,20 @@ impl Reserve {
         self.missing.store(!there, Ordering::SeqCst);
         if !there {
             self.noted.notify_one();
+        }
+    }
+
+    /// Has what waits for space tried at once.
+    pub(super) fn try_again(&self) {
+        self.retry.notify_one();
+    }
+
+    /// Waits until there may be space.
+    async fn maybe_back(&self, env: &Env) {
+        tokio::select! {
+            biased;
+            () = self.retry.notified() => {}
+            () = env.sleep(RETRY_WHEN_FULL) => {}
         }
     }
 
@@ -100,6 +118,10 @@ impl Writer {
                 Job::Vote(vote, done) => (Step::Vote(vote), Waiting::Other(done)),
                 Job::Truncate(next, done) => (Step::Truncate(next), Waiting::Other(done)),
                 Job::Purge(upto, done) => (Step::Purge(upto), Waiting::Other(done)),
+                Job::Look(done) => {
+                    waiting.push(Waiting::Other(done));
+                    continue;
+                }
             };
             work.push(step);
             waiting.push(one);
@@ -140,7 +162,7 @@ impl Writer {
                 Err(error) if error.kind() == io::ErrorKind::StorageFull => {
                     tracing::warn!(%error, "no space for the log; waiting for some");
                     work = rest;
-                    self.env.sleep(RETRY_WHEN_FULL).await;
+                    self.reserve.maybe_back(&self.env).await;
                 }
                 done => return done,
             }

@@ -2,6 +2,7 @@
 
 use bytes::BytesMut;
 
+use super::super::commands::Commands;
 use super::super::types::{Payload, Proposal, Request};
 use crate::mvcc::Limits;
 use crate::operator::{Alarm, AlarmKind, AlarmOp};
@@ -9,7 +10,7 @@ use crate::wire::{Reader, WireError, WireProblem, Writer};
 
 /// An entry that only begins a term.
 const KIND_BLANK: u8 = 0;
-const KIND_COMMAND: u8 = 1;
+const KIND_COMMANDS: u8 = 1;
 const KIND_ALARM: u8 = 2;
 const KIND_NUMBER: u8 = 3;
 const KIND_LIMITS: u8 = 4;
@@ -27,9 +28,9 @@ pub(in super::super) fn payload_bytes(payload: &Payload, out: &mut BytesMut) -> 
         Payload::Normal(Proposal { at, request }) => {
             out.duration(*at);
             match request {
-                Request::Command(command) => {
-                    out.bytes(command);
-                    KIND_COMMAND
+                Request::Commands(commands) => {
+                    out.rest(commands.as_bytes());
+                    KIND_COMMANDS
                 }
                 Request::Alarm(op) => {
                     out.alarm_op(*op);
@@ -55,7 +56,7 @@ pub(in super::super) fn read_payload(kind: u8, from: &mut Reader) -> Result<Payl
     }
     let at = from.duration()?;
     let request = match kind {
-        KIND_COMMAND => Request::Command(from.kept()?),
+        KIND_COMMANDS => Request::Commands(Commands::read(from)?),
         KIND_ALARM => Request::Alarm(from.alarm_op()?),
         KIND_NUMBER => Request::Number,
         KIND_LIMITS => Request::Limits(from.limits()?),

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use orchestrator_core::store::StoreError;
 
+use super::super::commands::Commands;
 use super::super::network::Peer;
 use super::super::types::{Node, Reply, Request, StoredMembers};
+use crate::mvcc::Applied;
 use crate::operator::{MemberChange, MemberId};
 use crate::wire::{Reader, WireError, Writer, decode_answer, encode_answer};
+
+/// The most bytes of the answers to one call, one large answer aside.
+const MAX_ANSWERS_BYTES: usize = super::super::network::MAX_CALL_BYTES / 2;
 
 /// The one that was asked does not lead; nothing has happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -97,9 +102,9 @@ impl Writer<'_> {
         self.number(propose.session);
         self.number(propose.number);
         match &propose.request {
-            Request::Command(command) => {
+            Request::Commands(commands) => {
                 self.byte(0);
-                self.bytes(command);
+                self.rest(commands.as_bytes());
             }
             Request::Alarm(op) => {
                 self.byte(1);
@@ -131,11 +136,9 @@ impl Writer<'_> {
 
     fn reply(&mut self, reply: &Reply) {
         match reply {
-            Reply::Command(answer) => {
+            Reply::Commands(answers) => {
                 self.byte(0);
-                let mut bytes = bytes::BytesMut::new();
-                encode_answer(answer, &mut bytes);
-                self.bytes(&bytes);
+                self.answers(answers);
             }
             Reply::Alarms(alarms) => {
                 self.byte(1);
@@ -147,6 +150,22 @@ impl Writer<'_> {
             }
             Reply::Done => self.byte(3),
         }
+    }
+
+    fn answers(&mut self, answers: &[Result<Applied, StoreError>]) {
+        let mut bytes = bytes::BytesMut::new();
+        let mut total = 0;
+        self.list(answers, |out, answer| {
+            bytes.clear();
+            encode_answer(answer, &mut bytes);
+            total += bytes.len();
+            if total > MAX_ANSWERS_BYTES && total > bytes.len() {
+                // It happened, but that cannot be told together with the others.
+                bytes.clear();
+                encode_answer(&Err(StoreError::Unknown("too many answers".into())), &mut bytes);
+            }
+            out.bytes(&bytes);
+        });
     }
 
     pub(in super::super) fn read_answer(&mut self, answer: &Result<ReadPoint, NotLeader>) {
@@ -231,7 +250,7 @@ impl Reader {
     pub(in super::super) fn propose(&mut self) -> Result<Propose, WireError> {
         let (term, session, number) = (self.number()?, self.number()?, self.number()?);
         let request = match self.byte()? {
-            0 => Request::Command(self.kept()?),
+            0 => Request::Commands(Commands::read(self)?),
             1 => Request::Alarm(self.alarm_op()?),
             2 => Request::Number,
             3 => Request::Limits(self.limits()?),
@@ -253,8 +272,8 @@ impl Reader {
     fn reply(&mut self) -> Result<Reply, WireError> {
         match self.byte()? {
             0 => {
-                let bytes: Bytes = self.kept()?;
-                Ok(Reply::Command(decode_answer(bytes)?))
+                let answers = self.list(|from| decode_answer(from.kept()?))?;
+                Ok(Reply::Commands(answers))
             }
             1 => Ok(Reply::Alarms(self.list(Self::alarm)?)),
             2 => Ok(Reply::Number(self.number()?)),

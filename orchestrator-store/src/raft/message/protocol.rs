@@ -7,6 +7,7 @@ use openraft::raft::{
     TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 
+use super::super::turnstile::Place;
 use super::super::types::{Entry, SnapshotMeta, Types, Vote};
 use super::entry::{payload_bytes, read_payload};
 use crate::wire::{Reader, WireError, Writer};
@@ -44,7 +45,9 @@ pub(in super::super) struct Piece {
 }
 
 impl Writer<'_> {
-    pub(in super::super) fn append(&mut self, request: &AppendEntriesRequest<Types>) {
+    pub(in super::super) fn append(&mut self, place: Place, request: &AppendEntriesRequest<Types>) {
+        self.number(place.sending);
+        self.number(place.number);
         self.vote(&request.vote);
         self.maybe_log_id(request.prev_log_id.as_ref());
         self.maybe_log_id(request.leader_commit.as_ref());
@@ -120,13 +123,17 @@ impl Writer<'_> {
 }
 
 impl Reader {
-    pub(in super::super) fn append(&mut self) -> Result<AppendEntriesRequest<Types>, WireError> {
-        Ok(AppendEntriesRequest {
+    pub(in super::super) fn append(
+        &mut self,
+    ) -> Result<(Place, AppendEntriesRequest<Types>), WireError> {
+        let place = Place { sending: self.number()?, number: self.number()? };
+        let request = AppendEntriesRequest {
             vote: self.vote()?,
             prev_log_id: self.maybe_log_id()?,
             leader_commit: self.maybe_log_id()?,
             entries: self.list(Self::entry)?,
-        })
+        };
+        Ok((place, request))
     }
 
     fn entry(&mut self) -> Result<Entry, WireError> {

@@ -5,20 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use openraft::base::{BoxFuture, BoxStream};
 use openraft::errors::{
     NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable,
 };
 use openraft::network::RPCOption;
 use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest,
-    TransferLeaderResponse, VoteRequest, VoteResponse,
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult,
+    TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use openraft::{RPCTypes, RaftNetworkFactory, RaftNetworkV2, Snapshot};
 use orchestrator_core::Env;
+use parking_lot::Mutex;
 
 use super::super::builder::Timing;
 use super::super::message::{Piece, decoded, encoded};
 use super::super::snapshot::Image;
+use super::super::turnstile::{MAX_EARLY, Place};
 use super::super::types::{Node, Types, Vote};
 use super::{Call, CallError, CallKind, Peer, Transport};
 use crate::operator::MemberId;
@@ -32,6 +36,9 @@ const INSTALL: Duration = Duration::from_secs(120);
 
 /// How often a piece is sent again, and how often a sending begins again, before openraft is told.
 const MAX_RETRIES: usize = 5;
+
+/// How many appends are on their way to a member at a time.
+const MAX_UNDER_WAY: usize = MAX_EARLY;
 
 type Committed = openraft::alias::CommittedLeaderIdOf<Types>;
 type Failure = RPCError<Types>;
@@ -77,7 +84,7 @@ impl RaftNetworkFactory<Types> for Factory {
     type Network = Link;
 
     async fn new_client(&mut self, target: MemberId, node: &Node) -> Link {
-        Link { links: Arc::clone(&self.0), peer: peer(target, node) }
+        Link { links: Arc::clone(&self.0), peer: peer(target, node), course: Mutex::default() }
     }
 }
 
@@ -85,6 +92,30 @@ impl RaftNetworkFactory<Types> for Factory {
 pub(in super::super) struct Link {
     links: Arc<Links>,
     peer: Peer,
+    course: Mutex<Course>,
+}
+
+/// The appends that went this way since one of them failed.
+#[derive(Debug, Default)]
+struct Course {
+    sending: u64,
+    sent: u64,
+    answered: u64,
+}
+
+impl Course {
+    /// Begins a new sending unless all that was sent has passed at the other end.
+    fn go_on(&mut self, env: &Env) {
+        if self.sending == 0 || self.sent != self.answered {
+            *self = Self { sending: 1 + env.random_below(u64::MAX - 1), sent: 0, answered: 0 };
+        }
+    }
+
+    fn next(&mut self) -> Place {
+        let number = self.sent;
+        self.sent += 1;
+        Place { sending: self.sending, number }
+    }
 }
 
 impl Link {
@@ -109,6 +140,34 @@ impl Link {
                 target: self.peer.id,
                 timeout: within,
             })),
+        }
+    }
+
+    async fn append(
+        &self,
+        place: Place,
+        request: &AppendEntriesRequest<Types>,
+    ) -> Result<AppendEntriesResponse<Types>, Failure> {
+        let kind = (CallKind::Append, RPCTypes::AppendEntries);
+        let body = encoded(|out| out.append(place, request));
+        self.call(kind, body, self.links.timing.append(), Reader::append_answer).await
+    }
+
+    async fn append_in_stream(
+        &self,
+        place: Place,
+        request: AppendEntriesRequest<Types>,
+    ) -> Result<StreamAppendResult<Types>, Failure> {
+        let before = request.prev_log_id;
+        let last = request.entries.last().map(|entry| entry.log_id).or(before);
+        let answer = self.append(place, &request).await?;
+        self.course.lock().answered += 1;
+        match answer {
+            // Nothing comes before the first entry, so nothing can be in its way.
+            AppendEntriesResponse::Conflict if before.is_none() => {
+                Err(Failure::Network(NetworkError::from_string("a conflict with nothing")))
+            }
+            answer => Ok(answer.into_stream_result(before, last)),
         }
     }
 
@@ -171,9 +230,26 @@ impl RaftNetworkV2<Types> for Link {
         request: AppendEntriesRequest<Types>,
         _: RPCOption,
     ) -> Result<AppendEntriesResponse<Types>, Failure> {
-        let kind = (CallKind::Append, RPCTypes::AppendEntries);
-        let body = encoded(|out| out.append(&request));
-        self.call(kind, body, self.links.timing.append(), Reader::append_answer).await
+        self.append(Place::ANY, &request).await
+    }
+
+    /// Sends what comes from `input` without waiting for the answers to what went before.
+    fn stream_append<'s, S>(
+        &'s mut self,
+        input: S,
+        _: RPCOption,
+    ) -> BoxFuture<'s, Result<BoxStream<'s, Result<StreamAppendResult<Types>, Failure>>, Failure>>
+    where
+        S: Stream<Item = AppendEntriesRequest<Types>> + Send + Unpin + 'static,
+    {
+        self.course.lock().go_on(&self.links.env);
+        let link = &*self;
+        let answers = input.map(move |request| {
+            let place = link.course.lock().next();
+            link.append_in_stream(place, request)
+        });
+        let answers: BoxStream<'s, _> = Box::pin(answers.buffered(MAX_UNDER_WAY));
+        Box::pin(std::future::ready(Ok(answers)))
     }
 
     async fn vote(

@@ -2,13 +2,8 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use orchestrator_core::store::{
-    LeaseInfo, LeaseOp, Range, RangeResponse, Revision, StoreError, StoreStatus, Txn, TxnResponse,
-    WatchRequest, WatchStream,
-};
 use orchestrator_core::{Env, Store};
-use tokio::sync::OnceCell;
+use orchestrator_testkit::store::Spread;
 
 use super::super::network::LocalNetwork;
 use super::super::{Builder, InitialMember, RaftStore, StartError};
@@ -92,58 +87,14 @@ impl Cluster {
         self.members[usize::try_from(id).unwrap() - 1].as_ref().unwrap()
     }
 
+    /// All members as one store.
+    pub(super) fn whole(self) -> Arc<dyn Store> {
+        let members: Vec<_> = self.members.iter().flatten().cloned().collect();
+        Spread::over(members.into_iter().map(|member| member as Arc<dyn Store>), self)
+    }
+
     /// A member that runs, other than `id`.
     pub(super) fn other_than(&self, id: u64) -> &Arc<RaftStore> {
         self.members.iter().flatten().find(|member| member.id() != id).unwrap()
-    }
-}
-
-/// A cluster as one store, that starts when it is first used; calls go to its members in turn.
-#[derive(Debug)]
-pub(super) struct Whole {
-    size: u64,
-    seed: u64,
-    calls: std::sync::atomic::AtomicUsize,
-    cluster: OnceCell<Cluster>,
-}
-
-impl Whole {
-    pub(super) fn store(size: u64, seed: u64) -> Arc<dyn Store> {
-        let (calls, cluster) = Default::default();
-        Arc::new(Self { size, seed, calls, cluster })
-    }
-
-    async fn next(&self) -> &RaftStore {
-        let start = || Cluster::new(Env::simulated(self.seed), self.size, small);
-        let cluster = self.cluster.get_or_init(start).await;
-        let call = self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        cluster.members[call % cluster.members.len()].as_ref().unwrap()
-    }
-}
-
-#[async_trait]
-impl Store for Whole {
-    async fn range(&self, range: Range) -> Result<RangeResponse, StoreError> {
-        self.next().await.range(range).await
-    }
-
-    async fn txn(&self, txn: Txn) -> Result<TxnResponse, StoreError> {
-        self.next().await.txn(txn).await
-    }
-
-    async fn watch(&self, request: WatchRequest) -> Result<WatchStream, StoreError> {
-        self.next().await.watch(request).await
-    }
-
-    async fn lease(&self, op: LeaseOp) -> Result<Vec<LeaseInfo>, StoreError> {
-        self.next().await.lease(op).await
-    }
-
-    async fn compact(&self, revision: Revision) -> Result<(), StoreError> {
-        self.next().await.compact(revision).await
-    }
-
-    async fn status(&self) -> Result<StoreStatus, StoreError> {
-        self.next().await.status().await
     }
 }

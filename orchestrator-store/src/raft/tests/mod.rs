@@ -6,7 +6,9 @@ mod members;
 mod repeat;
 mod restarts;
 
-use cluster::{Cluster, Whole, small};
+use std::sync::Arc;
+
+use cluster::{Cluster, small};
 use orchestrator_core::store::{KeyRange, Op, Put, Range, StoreError, Txn};
 use orchestrator_core::{Env, Store, StoreExt, Value};
 use orchestrator_testkit::store;
@@ -33,19 +35,24 @@ async fn has(store: &dyn Store, prefix: &str) -> u64 {
     store.range(range).await.unwrap().count
 }
 
+/// A store of `size` members.
+async fn opened(size: u64, seed: u64) -> Arc<dyn Store> {
+    Cluster::new(Env::simulated(seed), size, small).await.whole()
+}
+
 #[tokio::test(start_paused = true)]
 async fn three_members_conform_as_one_store() {
-    store::conforms(|| Whole::store(3, 7)).await;
+    store::conforms_opened(async || opened(3, 7).await).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn five_members_conform_as_one_store() {
-    store::conforms(|| Whole::store(5, 8)).await;
+    store::conforms_opened(async || opened(5, 8).await).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_member_conforms() {
-    store::conforms(|| Whole::store(1, 7)).await;
+    store::conforms_opened(async || opened(1, 7).await).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@
 //! recorded facts that are not on this machine says so and passes.
 
 mod agent;
+mod disks;
 mod facts;
 mod faults;
 mod kubectl;
@@ -13,6 +14,7 @@ mod scheduling;
 mod server;
 mod store_durable;
 mod store_links;
+mod store_members;
 mod store_raft;
 mod store_server;
 mod store_tools;

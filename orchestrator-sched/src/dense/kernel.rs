@@ -102,35 +102,70 @@ pub(super) struct Asked {
 
 /// Scores all nodes; `doubtful` gets the slots whose scores the plugins must find.
 pub(super) fn score(lanes: &Lanes, asked: Asked, scores: &mut Vec<f64>, doubtful: &mut Vec<u32>) {
-    scores.clear();
     scores.resize(lanes.cpu.len(), UNFIT);
     doubtful.clear();
-    let in_doubt = best_of(lanes, asked, scores);
-    if in_doubt {
+    if fastest(Pass::Score(lanes, asked), scores).1 > 0 {
         let slots = scores.iter().enumerate().filter(|(_, score)| score.fract() != 0.0);
         doubtful.extend(slots.map(|(slot, _)| slot as u32));
     }
 }
 
-#[allow(unsafe_code)]
-fn best_of(lanes: &Lanes, asked: Asked, scores: &mut [f64]) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has AVX2.
-        return unsafe { with_avx2(lanes, asked, scores) };
+/// The highest score and how many nodes have it.
+pub(super) fn highest(scores: &mut [f64]) -> (f64, usize) {
+    fastest(Pass::Highest, scores)
+}
+
+/// What is done with all scores.
+#[derive(Clone, Copy)]
+enum Pass<'a> {
+    /// They are computed; says how many are in doubt.
+    Score(&'a Lanes, Asked),
+    /// The highest is found; says how many there are.
+    Highest,
+}
+
+impl Pass<'_> {
+    #[inline(always)]
+    fn run(self, scores: &mut [f64]) -> (f64, usize) {
+        match self {
+            Self::Score(lanes, asked) => (0.0, body(lanes, asked, scores)),
+            Self::Highest => survey(scores),
+        }
     }
-    body(lanes, asked, scores)
+}
+
+/// Runs a pass with the widest vectors that the processor has.
+#[allow(unsafe_code)]
+fn fastest(pass: Pass<'_>, scores: &mut [f64]) -> (f64, usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has AVX-512.
+            return unsafe { with_avx512(pass, scores) };
+        }
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2.
+            return unsafe { with_avx2(pass, scores) };
+        }
+    }
+    pass.run(scores)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn with_avx512(pass: Pass<'_>, scores: &mut [f64]) -> (f64, usize) {
+    pass.run(scores)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn with_avx2(lanes: &Lanes, asked: Asked, scores: &mut [f64]) -> bool {
-    body(lanes, asked, scores)
+fn with_avx2(pass: Pass<'_>, scores: &mut [f64]) -> (f64, usize) {
+    pass.run(scores)
 }
 
-/// Whether any score is in doubt; such scores are no whole numbers.
+/// How many scores are in doubt; such scores are no whole numbers.
 #[inline(always)]
-fn body(lanes: &Lanes, asked: Asked, scores: &mut [f64]) -> bool {
+fn body(lanes: &Lanes, asked: Asked, scores: &mut [f64]) -> usize {
     let count = scores.len();
     // Slices of one known length need no checks in the loop.
     let [cpu, memory, storage, pods] =
@@ -147,7 +182,6 @@ fn body(lanes: &Lanes, asked: Asked, scores: &mut [f64]) -> bool {
     ]
     .map(|lane| &lane[..count]);
     let per_weight = 1.0 / (asked.cpu_weight + asked.memory_weight);
-    let mut doubts = 0.0;
     for at in 0..count {
         let share = |has: f64, scoring: f64, asked: f64, inverse: f64| {
             let free = has - (scoring + asked);
@@ -173,20 +207,20 @@ fn body(lanes: &Lanes, asked: Asked, scores: &mut [f64]) -> bool {
         let doubt = if asked.balanced_weight > 0.0 { doubt } else { 0.0 };
         let balanced = ((150.0 + whole - evenness[at]) * 0.5).floor();
         let total = least * asked.fit_weight + balanced * asked.balanced_weight + doubt;
-        let lacks = |asked: f64, has: f64, taken: f64| asked > 0.0 && asked > has - taken;
+        let lacks = |asked: f64, has: f64, taken: f64| (asked > 0.0) & (asked > has - taken);
         let unfit = (pods_taken[at] + 1.0 > pods[at])
             | lacks(asked.cpu, cpu[at], cpu_taken[at])
             | lacks(asked.memory, memory[at], memory_taken[at])
             | lacks(asked.storage, storage[at], storage_taken[at]);
         scores[at] = if unfit { UNFIT } else { total };
-        doubts += if unfit { 0.0 } else { doubt };
     }
-    doubts > 0.0
+    // A loop of its own: a sum that is carried along would keep the one above from vectors.
+    scores.iter().filter(|score| score.floor() != **score).count()
 }
 
-/// The highest score and how many nodes have it.
-pub(super) fn highest(scores: &[f64]) -> (f64, usize) {
-    const WIDTH: usize = 16;
+#[inline(always)]
+fn survey(scores: &[f64]) -> (f64, usize) {
+    const WIDTH: usize = 32;
     let mut best = [UNFIT; WIDTH];
     let chunks = scores.chunks_exact(WIDTH);
     for score in chunks.remainder() {

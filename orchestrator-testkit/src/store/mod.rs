@@ -6,12 +6,51 @@
 //! be wrong. A test of an engine calls both; an embedder's own engine is no different. One that
 //! keeps its data while it is closed has a [`Home`], and two more: [`survives_reopening`] and
 //! [`agrees_with_the_model_across_reopening`].
+//!
+//! # Rules
+//!
+//! | of | checked |
+//! |---|---|
+//! | revisions | each write takes the next one, what writes nothing takes none, versions and create revisions |
+//! | reads | one key, prefix, range, open range; limit, count, more; the past, the future; serializable; any bytes |
+//! | transactions | conditions on every target and relation, of ranges and of missing keys; reads that see the writes before them; nesting; all checks before any write; kept values and leases; the bounds |
+//! | meetings | one of those that create a key wins; writers at once take a revision each; a write that is given up is whole or not there |
+//! | watches | order, once, whole, filter, start anywhere, the future, what was replaced, progress, an unread watch stops nobody |
+//! | compaction | the floor, what stays, watches from before, deletions at the floor |
+//! | leases | end in one revision, not early, by themselves; kept, moved, unknown, double, too long |
+//! | reopening | data, floor, watches and leases as before |
+//! | the model | random requests of all these kinds, against an implementation that is too simple to be wrong |
+//!
+//! # Examples
+//!
+//! In the tests of a crate with a store of its own:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use orchestrator_core::Store;
+//! use orchestrator_testkit::store;
+//!
+//! /// `make` gives a new, empty store each time.
+//! async fn our_store_conforms(make: impl Fn() -> Arc<dyn Store>) {
+//!     store::conforms(make).await;
+//! }
+//!
+//! /// The same on a clock that stands still unless all wait: the store takes its time from `Env`.
+//! fn our_store_agrees_with_the_model(make: impl Fn() -> Arc<dyn Store>) {
+//!     store::agrees_with_the_model(make);
+//! }
+//! ```
+//!
+//! A test is then one call, `our_store_conforms(|| Arc::new(OurStore::new())).await`. A store under
+//! power failures and network faults is the matter of `orchestrator_store::sim`.
 
 mod calls;
 mod compaction;
 mod generate;
 mod home;
 mod leases;
+mod meetings;
 mod model;
 mod observer;
 mod random;
@@ -27,7 +66,8 @@ pub use home::Home;
 pub use model::Model;
 pub use observer::Observer;
 pub use random::{
-    Step, agrees_with_the_model, agrees_with_the_model_across_reopening, play, play_at,
+    Step, agrees_with_the_model, agrees_with_the_model_across_reopening,
+    agrees_with_the_model_opened, play, play_at,
 };
 pub use spread::Spread;
 
@@ -67,7 +107,11 @@ pub async fn conforms_opened(open: impl AsyncFn() -> Arc<dyn Store>) {
     transactions::short_forms_tell_of_conflicts(&*open().await).await;
     transactions::a_range_is_deleted_in_one_revision(&*open().await).await;
     transactions::all_writes_share_one_revision(&*open().await).await;
+    meetings::of_writers_that_meet_one_wins(&*open().await).await;
+    meetings::writers_that_meet_take_one_revision_each(&*open().await).await;
+    meetings::a_write_that_is_given_up_happens_whole_or_not_at_all(&*open().await).await;
     watches::changes_come_in_order_once_and_whole(&*open().await).await;
+    watches::the_largest_revision_comes_whole(&*open().await).await;
     watches::only_what_matches_comes(&*open().await).await;
     watches::a_watch_starts_anywhere_in_the_kept_history(&*open().await).await;
     watches::deletions_carry_what_was_deleted(&*open().await).await;

@@ -61,6 +61,15 @@ pub fn agrees_with_the_model(make: impl Fn() -> Arc<dyn Store>) {
     run_random(RUNS, steps(), async |steps| play(make(), &steps).await);
 }
 
+/// Plays `runs` random runs, each on a new store from `open`, which takes a moment to open.
+///
+/// # Panics
+/// The store and the model disagree; the message carries the shortest run that shows it.
+pub fn agrees_with_the_model_opened(runs: u32, open: impl AsyncFn() -> Arc<dyn Store>) {
+    let open = &open;
+    run_random(runs, steps(), async |steps| play(open().await, &steps).await);
+}
+
 /// Plays random runs, each on the store in a new home, which is now and then closed and opened.
 ///
 /// # Panics

@@ -124,6 +124,10 @@ pub(super) async fn a_refused_transaction_writes_nothing(store: &dyn Store) {
         assert!(error.starts_with(wanted), "refused with {wanted} where {why}, not {error}");
         assert_eq!(newest(store).await.get(), 2, "nothing is written where {why}");
     }
+    let compare = vec![Compare::mod_revision("x", Revision::ZERO); MAX_TXN_OPS + 1];
+    let picky = Txn { compare, then: vec![put("b", "1")], ..Txn::default() };
+    let error = store.txn(picky).await.expect_err("there are too many conditions");
+    assert!(format!("{error:?}").starts_with("Invalid"), "refused with Invalid, not {error}");
     assert_eq!(state(store, Revision::ZERO).await, "a=1", "nothing was written");
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orchestrator_core::store::{KeyRange, Revision, Store, WatchRequest, WatchUpdate};
+use orchestrator_core::store::{KeyRange, MAX_TXN_OPS, Revision, Store, WatchRequest, WatchUpdate};
 
 use super::calls::{changes, delete, newest, next, put, run, show, watch};
 
@@ -18,6 +18,22 @@ pub(super) async fn changes_come_in_order_once_and_whole(store: &dyn Store) {
         "1:+a=1, 2:+c=1 +b=1 -a, 3:+a=2",
         "one item per revision, its changes in the order in which they were made"
     );
+}
+
+pub(super) async fn the_largest_revision_comes_whole(store: &dyn Store) {
+    let mut stream = watch(store, "", Revision::ZERO).await;
+    let long = "x".repeat(1000);
+    let all = (0..MAX_TXN_OPS).map(|n| put(&format!("k{n:03}"), &long)).collect();
+    let made = run(store, all).await.revision;
+    let Ok(WatchUpdate::Events { revision, events }) = next(&mut stream).await else {
+        panic!("the first item is the change")
+    };
+    assert_eq!((revision, events.len()), (made, MAX_TXN_OPS), "one revision is one item");
+    let mut late = watch(store, "", made).await;
+    let Ok(WatchUpdate::Events { events, .. }) = next(&mut late).await else {
+        panic!("the first item is the change")
+    };
+    assert_eq!(events.len(), MAX_TXN_OPS, "also of the past");
 }
 
 pub(super) async fn only_what_matches_comes(store: &dyn Store) {

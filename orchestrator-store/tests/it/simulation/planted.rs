@@ -60,7 +60,7 @@ fn time_that_leases_lose() {
 
 #[test]
 fn a_killed_process_whose_log_is_not_synced_again() {
-    finds("durable", Fault::UnsyncedRecovery, 20, 100);
+    finds("durable", Fault::UnsyncedRecovery, 95, 400);
 }
 
 #[test]
@@ -80,12 +80,12 @@ fn members_that_read_what_they_have() {
 
 #[test]
 fn members_that_answer_before_the_sync() {
-    finds("raft", Fault::AckBeforeSync, 19, 200);
+    finds("raft", Fault::AckBeforeSync, 7, 200);
 }
 
 #[test]
 fn a_leader_that_leads_on_after_a_restart() {
-    finds("raft", Fault::LeaderRestore, 13, 150);
+    finds("raft", Fault::LeaderRestore, 33, 200);
 }
 
 #[test]
@@ -95,10 +95,10 @@ fn a_member_that_comes_back_with_an_old_number_and_an_empty_disk() {
 
 #[test]
 fn a_refused_write_that_happens() {
-    finds("raft", Fault::FalseRejection, 15, 60);
+    finds("raft", Fault::FalseRejection, 2, 60);
 }
 
 #[test]
 fn time_that_leases_lose_with_their_leader() {
-    finds("raft", Fault::LeaseTimeLost, 0, 60);
+    finds("raft", Fault::LeaseTimeLost, 8, 80);
 }

@@ -12,8 +12,12 @@ use crate::trace::fleet::Room;
 use crate::trace::workload::{MAX_CARDS, Shape, WHOLE_GPU, Workload};
 
 /// The most frequent shapes that make up `share` of the tasks in `tasks`, with their frequencies
-/// among them.
-pub(super) fn most_frequent(tasks: impl Iterator<Item = Shape>, share: f64) -> Vec<(Shape, f64)> {
+/// among them; taken `step` at a time, so that there may be a few more.
+pub(super) fn most_frequent(
+    tasks: impl Iterator<Item = Shape>,
+    share: f64,
+    step: usize,
+) -> Vec<(Shape, f64)> {
     let mut counts: BTreeMap<Shape, usize> = BTreeMap::new();
     let mut total = 0.0;
     for shape in tasks {
@@ -24,7 +28,7 @@ pub(super) fn most_frequent(tasks: impl Iterator<Item = Shape>, share: f64) -> V
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let (mut frequent, mut sum) = (Vec::new(), 0.0);
     for (shape, count) in counts {
-        if sum >= share {
+        if sum >= share && frequent.len() % step == 0 {
             break;
         }
         let frequency = count as f64 / total;
@@ -59,11 +63,10 @@ pub(super) struct Row {
 }
 
 impl Usable {
-    /// The typical tasks are the most frequent ones that make up `share` of all; their memory
-    /// does not count.
-    pub(super) fn new(workload: &Workload, share: f64) -> Self {
+    /// The typical tasks are the [most frequent](most_frequent) ones; their memory does not count.
+    pub(super) fn new(workload: &Workload, share: f64, step: usize) -> Self {
         let tasks = workload.tasks.iter().map(|task| Shape { memory_mib: 0, ..task.shape });
-        let typical = most_frequent(tasks, share);
+        let typical = most_frequent(tasks, share, step);
         let mut asked: Vec<u16> =
             typical.iter().filter(|(s, _)| s.gpus == 1).map(|(s, _)| s.gpu_milli).collect();
         asked.sort_unstable();

@@ -53,7 +53,7 @@ impl CuttingStock {
     /// Prices and frequencies are those of `workload`.
     pub fn new(workload: &Workload) -> Self {
         Self {
-            gradient: FragmentationGradient::new(workload),
+            gradient: FragmentationGradient::by_steps(workload, 1),
             worth: Pieces::of(workload).worth(),
             potential: Potential::new(workload),
             scarcity: Scarcity::new(workload),

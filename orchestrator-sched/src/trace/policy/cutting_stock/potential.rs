@@ -45,7 +45,7 @@ impl Potential {
     /// The frequent shapes are those of `workload`.
     pub(super) fn new(workload: &Workload) -> Self {
         let tasks = workload.tasks.iter().map(|task| task.shape).filter(|shape| shape.gpus > 0);
-        let frequent = most_frequent(tasks, FREQUENT_SHARE);
+        let frequent = most_frequent(tasks, FREQUENT_SHARE, 1);
         let mut sizes: Vec<u16> =
             frequent.iter().filter(|(s, _)| s.shares()).map(|(s, _)| s.gpu_milli).collect();
         sizes.sort_unstable();

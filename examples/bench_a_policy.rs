@@ -3,33 +3,35 @@
 use orchestrator::sched::trace::policy::{FragmentationGradient, Policy};
 use orchestrator::sched::trace::{Contender, Plan, Room, Shape, generate, report};
 
-/// Descends fragmentation, and among machines of which that is equally true takes the one with
-/// the fewest CPUs free for each free GPU: the others can still take tasks that need CPUs.
+/// Descends fragmentation; of machines where that makes no difference, takes the one with the
+/// least GPU free.
 #[derive(Debug)]
-struct SparesCpus {
+struct TightGradient {
     gradient: FragmentationGradient,
 }
 
-impl Policy for SparesCpus {
+impl Policy for TightGradient {
     fn name(&self) -> &str {
-        "spares-cpus"
+        "tight-gradient"
     }
 
     fn score(&self, task: &Shape, machine: &Room) -> f64 {
-        let cpus_per_gpu = machine.cpu_milli as f64 / (machine.gpu_free() + 1) as f64;
-        self.gradient.score(task, machine).trunc() - cpus_per_gpu.min(1000.0) / 1000.0
+        self.gradient.score(task, machine).trunc() - machine.gpu_free() as f64 / 10_000.0
     }
 
-    /// Tells scores apart that differ by a thousandth.
+    /// Tells scores apart that differ by a thousandth of a GPU.
     fn resolution(&self) -> u32 {
-        1000
+        10_000
     }
 }
 
 fn main() {
-    let workloads = [generate(1)];
+    // A tenth of the fleet, so that it takes a moment only.
+    let mut fleet = generate(1);
+    fleet.machines = fleet.machines.into_iter().step_by(10).collect();
+    let workloads = [fleet];
     let mut plan = Plan::new(&workloads);
-    plan.contenders.push(Contender::policy("spares-cpus", |workload| SparesCpus {
+    plan.contenders.push(Contender::policy("tight-gradient", |workload| TightGradient {
         gradient: FragmentationGradient::new(workload),
     }));
     // The profile of a real scheduler takes part too; it sees nodes and pods.
@@ -44,7 +46,7 @@ fn main() {
             args: {scoringStrategy: {type: MostAllocated, resources: [{name: cpu, weight: 1},
               {name: alibabacloud.com/gpu-milli, weight: 1}]}}";
     plan.contenders.extend(Contender::configured("most-allocated", profile).expect("it is valid"));
-    let wanted = ["best-fit", "fragmentation-gradient", "spares-cpus", "most-allocated"];
+    let wanted = ["best-fit", "fragmentation-gradient", "tight-gradient", "most-allocated"];
     plan.contenders.retain(|contender| wanted.contains(&contender.name()));
     (plan.seeds, plan.demands) = (vec![42], vec![100]);
     let outcomes = plan.run(2, &|| {});

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::api::scheduling::v1::PriorityClass;
 use k8s_openapi::api::storage::v1::CSINode;
-use orchestrator::client::{Client, Kind, Patch, gvr};
+use orchestrator::client::{Client, Kind, KindExt, Patch, Selection, gvr};
 use orchestrator::core::request::Options;
 use orchestrator::core::service::ResponseBody;
 use orchestrator::core::{BoxError, Json, Object, ObjectKey, Status, Verb};
@@ -155,23 +155,34 @@ impl Maker {
         self.client.call(request).await.map(drop)
     }
 
-    /// Deletes what was made; only what the API server keeps back stays.
+    /// Deletes what was made, but for the namespaces: without a controller they would stay half
+    /// deleted, and nothing could be made in them any more.
     pub async fn clear(&self, namespaces: &[String]) -> Result<(), Status> {
         for namespace in namespaces {
-            self.delete_all::<Pod>(namespace, String::new()).await?;
-            self.delete_all::<PersistentVolumeClaim>(namespace, String::new()).await?;
-            self.delete::<Namespace>("", namespace).await?;
+            self.delete_all::<Pod>(Selection::namespace(namespace)).await?;
+            self.delete_all::<PersistentVolumeClaim>(Selection::namespace(namespace)).await?;
         }
-        let label = || format!("{OURS}=true");
-        self.delete_all::<PersistentVolume>("", label()).await?;
-        self.delete_all::<CSINode>("", label()).await?;
-        self.delete_all::<Node>("", label()).await
+        let ours = || Selection { labels: format!("{OURS}=true"), ..Selection::default() };
+        self.delete_all::<PersistentVolume>(ours()).await?;
+        self.delete_all::<CSINode>(ours()).await?;
+        self.delete_all::<Node>(ours()).await
     }
 
-    async fn delete_all<K: Kind>(&self, namespace: &str, labels: String) -> Result<(), Status> {
+    /// Deletes a collection at once, and what protects its objects: that is for controllers to
+    /// take away, which may not be there.
+    async fn delete_all<K: Kind>(&self, which: Selection) -> Result<(), Status> {
         let request = self.client.request(Verb::DeleteCollection, gvr::<K>());
-        let request = request.namespace(namespace).options(at_once(labels));
-        self.client.call(request).await.map(drop)
+        let request = request.namespace(&which.namespace).options(at_once(which.labels.clone()));
+        self.client.call(request).await?;
+        let api = self.client.api::<K>();
+        let free = || Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        for left in api.list(&which).await?.items {
+            match api.patch(&left.key(), free()).await {
+                Err(status) if !status.is_not_found() => return Err(status),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     async fn create<K: Kind>(&self, object: Json) -> Result<(), Status> {

@@ -77,7 +77,10 @@ async fn a_taint_drives_pods_away_when_their_toleration_ends_and_keeps_new_ones_
 #[tokio::test(start_paused = true)]
 async fn the_default_class_gives_priority_and_with_it_the_right_to_preempt() {
     let cluster = simulated(1, 0).await;
-    let class = |name: &str, value: i32, default: bool| json!({"metadata": {"name": name}, "value": value, "globalDefault": default});
+    let class = |name: &str, value: i32, default: bool| {
+        let metadata = json!({"name": name});
+        json!({"metadata": metadata, "value": value, "globalDefault": default})
+    };
     let status = json!({"allocatable": {"cpu": "1", "memory": "1Gi", "pods": "10"},
         "conditions": [{"type": "Ready", "status": "True"}]});
     create::<Node>(&cluster, json!({"metadata": {"name": "n"}, "status": status})).await;

@@ -87,7 +87,8 @@ fn mistakes_are_told_with_their_line() {
     for (text, expected) in [
         ("profiles:\n- schedulerName: a\n- schedulerName: a", "line 5: profiles[1].schedulerName"),
         (
-            "profiles:\n- plugins:\n    score:\n      enabled:\n      - name: ImageLocality\n        weight: -3",
+            "profiles:\n- plugins:\n    score:\n      enabled:\n      - name: ImageLocality\n\
+             \x20       weight: -3",
             "line 7: ",
         ),
         (
@@ -95,7 +96,8 @@ fn mistakes_are_told_with_their_line() {
             "line 4: profiles[0]: no plugin binds",
         ),
         (
-            "profiles:\n- pluginConfig:\n  - name: NodeResourcesFit\n    args:\n      scoringStrategy:\n        type: Best",
+            "profiles:\n- pluginConfig:\n  - name: NodeResourcesFit\n    args:\n\
+             \x20     scoringStrategy:\n        type: Best",
             "line 8: ",
         ),
         ("podInitialBackoffSeconds: 20\npodMaxBackoffSeconds: 2", "line 4: podMaxBackoffSeconds"),

@@ -53,17 +53,23 @@ fn what_is_missing_is_told_for_the_node_that_lacks_least() {
 #[test]
 fn labels_and_ports_are_named() {
     let mut with_port = sized("a", "4", json!({}));
-    let ports = |port: i32| json!({"containers": [{"name": "c", "ports": [{"containerPort": port, "hostPort": port}]}]});
+    let ports = |port: i32| {
+        let port = json!({"containerPort": port, "hostPort": port});
+        json!({"containers": [{"name": "c", "ports": [port]}]})
+    };
     with_port.add(std::sync::Arc::new(pod("web", ports(80))));
     assert_eq!(
         remedies(&pod("p", ports(80)), &[with_port]),
         ["a: host port 80, which default/web has"]
     );
     let rules = json!([
-        {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["x", "y"]}, {"key": "old", "operator": "DoesNotExist"}]},
+        {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["x", "y"]},
+            {"key": "old", "operator": "DoesNotExist"}]},
         {"matchExpressions": [{"key": "cores", "operator": "Gt", "values": ["8"]}]},
     ]);
-    let affinity = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": rules}}});
+    let required = json!({"nodeSelectorTerms": rules});
+    let affinity =
+        json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}});
     let asks = json!({"nodeSelector": {"disk": "ssd"}, "affinity": affinity});
     let labels = json!({"metadata": {"name": "a", "labels": {"old": "1"}}});
     let node = sized("a", "4", labels);

@@ -42,7 +42,8 @@ use orchestrator_core::scheduler::{PodId, PodInfo, Rejection, Snapshot};
 
 use rustc_hash::FxHashSet;
 
-use crate::framework::Framework;
+use crate::framework::{Cycle, Framework};
+use crate::matching::RequiredNodes;
 use class::{Class, Epochs, View};
 use kept::{Kept, Place};
 use plan::{Pattern, Plan};
@@ -56,6 +57,9 @@ const MAX_KEPT: usize = 16 << 20;
 
 /// Classes beyond this number cost more memory than time.
 const MAX_CLASSES: usize = 1024;
+
+/// Pods that name more nodes than this are left to the framework.
+const FEW_NAMED: usize = 64;
 
 /// Plans that are kept; the plugins' answers come in a few combinations.
 const MAX_PLANS: usize = 64;
@@ -272,6 +276,14 @@ impl Profile {
         let framework = Arc::clone(&self.framework);
         if Plan::is_unknown(&framework, pod) {
             return None;
+        }
+        // A pod that names its nodes, as those of a DaemonSet do, is like no other.
+        if pod.spec().is_some_and(|spec| RequiredNodes::of(spec).names().is_some()) {
+            let found = framework.choose_among_few(Cycle { pod, snapshot }, FEW_NAMED);
+            // Why none of them takes it, the framework says.
+            let best = found?.best;
+            let among = best.len();
+            return Some(Choice::Node { node: best.into_iter().nth(pick(among))?, among });
         }
         let hash = signature::hash(pod, &self.annotations);
         if let Some((slot, among)) = self.scan(hash, pod, table, snapshot, epochs, &pick) {

@@ -30,12 +30,15 @@ pub(super) struct Cell {
     pub constant: i64,
 }
 
+/// What tells cells apart: the scores, and the refusal in words.
+type Answer = (SmallVec<[i64; 2]>, i64, Option<String>);
+
 /// The cells for pods like one pod.
 #[derive(Debug)]
 pub(super) struct Statics {
     pub pod: Arc<PodInfo>,
     cells: Vec<Cell>,
-    numbers: FxHashMap<(SmallVec<[i64; 2]>, i64, Option<String>), CellId>,
+    numbers: FxHashMap<Answer, CellId>,
     /// By slot.
     of: Vec<CellId>,
     position: u64,

@@ -324,6 +324,37 @@ fn run(
     Ok(())
 }
 
+/// A node and a pod of any size; amounts that make shares of whole hundredths are frequent.
+fn amounts() -> impl Strategy<Value = (i64, i64)> {
+    let round = (1..40i64, 1..40i64).prop_map(|(cpu, memory)| (cpu * 100, memory << 28));
+    prop_oneof![round, (1..9_000i64, 1..1i64 << 34)]
+}
+
+proptest! {
+    /// Pods that are each like no other, so that all nodes are looked at in one pass.
+    #[test]
+    fn pods_of_any_size_go_where_the_framework_says(
+        nodes in prop::collection::vec((amounts(), any::<bool>()), 1..40),
+        pods in prop::collection::vec(amounts(), 1..40),
+    ) {
+        let mut world = World::new(plugins::defaults("s").build().unwrap());
+        for (index, ((cpu, memory), tainted)) in nodes.into_iter().enumerate() {
+            let taints = json!([{"key": "t", "effect": "PreferNoSchedule"}]);
+            let allocatable =
+                json!({"cpu": format!("{cpu}m"), "memory": memory.to_string(), "pods": "9"});
+            let node = json!({"status": {"allocatable": allocatable},
+                "spec": {"taints": if tainted && index > 20 { taints } else { json!([]) }}});
+            world.step(&Step::Node(index, Some(node)))?;
+        }
+        for (cpu, memory) in pods {
+            let requests = json!({"cpu": format!("{}m", cpu / 4), "memory": (memory / 4).to_string()});
+            let container = json!({"name": "c", "resources": {"requests": requests}});
+            let meta = json!({"namespace": "default"});
+            world.place(&json!({"metadata": meta, "spec": {"containers": [container]}}))?;
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -198,6 +198,21 @@ impl Framework {
         Decision::Unschedulable(rejection)
     }
 
+    /// Decides about a pod that names at most `few` nodes, by looking at those alone; `None` where
+    /// it names more, or none of them takes it.
+    pub(crate) fn choose_among_few(&self, cycle: Cycle<'_>, few: usize) -> Option<Placement> {
+        let prepared = self.prepare(cycle, None).ok()?;
+        let (names, _) = prepared.among.as_ref().filter(|(names, _)| names.len() <= few)?;
+        let named = names.iter().filter_map(|name| cycle.snapshot.node(name));
+        let takes = |node: &&Arc<NodeInfo>| self.judge_prepared(cycle, &prepared, node).is_ok();
+        let feasible: Vec<&NodeInfo> = named.filter(takes).map(|node| &**node).collect();
+        match feasible.as_slice() {
+            [] => None,
+            [only] => Some(Placement::only(Arc::clone(&only.name))),
+            nodes => Some(self.choose(cycle, nodes)),
+        }
+    }
+
     /// Scores the nodes and adds the scores up.
     fn choose(&self, cycle: Cycle<'_>, feasible: &[&NodeInfo]) -> Placement {
         let names = || feasible.iter().map(|node| Arc::clone(&node.name));

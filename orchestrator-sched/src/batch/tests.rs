@@ -79,7 +79,10 @@ fn best(pods: &[(u32, u32, i32)], free: &mut Vec<(u32, u32)>) -> Vec<usize> {
     most
 }
 
-fn cluster() -> impl Strategy<Value = (Vec<(u32, u32)>, Vec<(u32, u32, i32)>)> {
+/// CPUs and gibibytes of nodes; the same of pods, and their priorities.
+type Tiny = (Vec<(u32, u32)>, Vec<(u32, u32, i32)>);
+
+fn cluster() -> impl Strategy<Value = Tiny> {
     let nodes = prop::collection::vec((1..6u32, 1..6u32), 1..4);
     let pods = prop::collection::vec((1..4u32, 1..4u32, 0..2i32), 0..7);
     (nodes, pods)

@@ -45,7 +45,7 @@ impl Measure {
             Self::Ends(small) if size > WHOLE - small => 1.0,
             Self::Ends(small) if size < small => 0.0,
             Self::Ends(_) => share,
-            Self::Parts(k) if (k + 1) * size % WHOLE == 0 => share,
+            Self::Parts(k) if ((k + 1) * size).is_multiple_of(WHOLE) => share,
             Self::Parts(k) => f64::from((k + 1) * size / WHOLE) / f64::from(k),
         }
     }

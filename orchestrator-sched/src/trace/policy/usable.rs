@@ -28,7 +28,7 @@ pub(super) fn most_frequent(
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let (mut frequent, mut sum) = (Vec::new(), 0.0);
     for (shape, count) in counts {
-        if sum >= share && frequent.len() % step == 0 {
+        if sum >= share && frequent.len().is_multiple_of(step) {
             break;
         }
         let frequency = count as f64 / total;

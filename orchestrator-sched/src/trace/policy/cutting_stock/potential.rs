@@ -18,7 +18,7 @@ const ROUNDING: f64 = 1e-6;
 pub(super) struct Potential {
     frequent: Vec<Frequent>,
     /// For each size that is asked of one GPU, in order: how many of it fit, by how much is free.
-    fitting: Vec<Box<[u8; WHOLE_GPU as usize + 1]>>,
+    fitting: Vec<[u8; WHOLE_GPU as usize + 1]>,
 }
 
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Potential {
         };
         // No more than 255 of the smallest shares are of interest.
         let table = |size: &u16| {
-            Box::new(std::array::from_fn(|free| (free / usize::from(*size).max(1)).min(255) as u8))
+            std::array::from_fn(|free| (free / usize::from(*size).max(1)).min(255) as u8)
         };
         Self {
             frequent: frequent.iter().map(of).collect(),
@@ -81,8 +81,7 @@ impl Potential {
         let fitting = |table: &[u8; WHOLE_GPU as usize + 1]| -> u32 {
             room.cards().iter().map(|free| u32::from(table[usize::from(*free)])).sum()
         };
-        let shares: smallvec::SmallVec<[u32; 64]> =
-            self.fitting.iter().map(|table| fitting(table)).collect();
+        let shares: smallvec::SmallVec<[u32; 64]> = self.fitting.iter().map(fitting).collect();
         let whole = room.whole_cards();
         let (cpu, memory) = (room.cpu_milli as f64, room.memory_mib as f64);
         let mut sum = 0.0;

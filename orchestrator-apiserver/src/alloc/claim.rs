@@ -16,7 +16,7 @@ use super::Held;
 use crate::registry::Beside;
 
 /// Where the objects of `ipaddresses` are kept.
-const ADDRESSES: &str = "/registry/ipaddresses/";
+const ADDRESSES: &str = "/registry/networking.k8s.io/ipaddresses/";
 
 /// Where the records of ports are kept; upstream has a map of all ports under a key like this.
 const PORTS: &str = "/registry/ranges/servicenodeports/";
@@ -88,7 +88,7 @@ mod tests {
     fn a_claim_is_known_by_its_key() {
         let held = Held { addresses: vec!["fd00::1".parse().unwrap()], ports: vec![30080] };
         let keys = keys(&held);
-        assert_eq!(keys[0].as_bytes(), b"/registry/ipaddresses/fd00::1");
+        assert_eq!(keys[0].as_bytes(), b"/registry/networking.k8s.io/ipaddresses/fd00::1");
         assert_eq!((of(&keys[0]).addresses, of(&keys[1]).ports), (held.addresses, held.ports));
         assert_eq!(of(&Key::from("/registry/ranges/servicenodeports")), Held::default());
     }

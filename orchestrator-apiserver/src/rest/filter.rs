@@ -1,9 +1,11 @@
 //! The selectors of a list or a watch, made ready to look at many objects.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use orchestrator_core::object::Object;
-use orchestrator_core::selector::{FieldSelector, LabelSelector};
+use orchestrator_core::selector::{FieldRequirement, FieldSelector, LabelSelector};
+use orchestrator_core::value::FieldPath;
 use orchestrator_core::{Item, Json, ResourceDef, Status};
 
 use crate::pipeline::Cx;
@@ -13,6 +15,8 @@ use crate::pipeline::Cx;
 pub(crate) struct Filter {
     labels: LabelSelector,
     fields: FieldSelector,
+    /// What of an object decides.
+    paths: Arc<[FieldPath]>,
 }
 
 impl Filter {
@@ -34,7 +38,8 @@ impl Filter {
             let all = named.requirements().iter().chain(fields.requirements()).cloned();
             fields = FieldSelector::new(all);
         }
-        Ok(Self { labels, fields })
+        let paths = paths(&labels, &fields);
+        Ok(Self { labels, fields, paths })
     }
 
     /// Whether every object is wanted.
@@ -47,12 +52,13 @@ impl Filter {
         self.fields.required_value("metadata.name").filter(|name| !name.is_empty())
     }
 
-    /// Whether `item` is wanted; its tree is not made for an answer that is known without.
+    /// Whether `item` is wanted; of a cold value only what decides is decoded.
     ///
     /// # Errors
     /// 500: the stored bytes are no object.
     pub(crate) fn wants(&self, item: &Item) -> Result<bool, Status> {
-        Ok(self.is_everything() || self.matches(&*item.lean().map_err(Status::internal)?))
+        Ok(self.is_everything()
+            || self.matches(&*item.sketch(&self.paths).map_err(Status::internal)?))
     }
 
     /// Whether `object` is wanted.
@@ -89,6 +95,19 @@ const ABSENT: &[(&str, &str)] = &[
     ("status.successful", "0"),
     ("status.replicas", "0"),
 ];
+
+/// The paths that the selectors look at.
+fn paths(labels: &LabelSelector, fields: &FieldSelector) -> Arc<[FieldPath]> {
+    let path = |wanted: &FieldRequirement| -> FieldPath {
+        match ELSEWHERE.iter().find(|(name, _)| *name == &*wanted.field) {
+            Some((_, path)) => path.iter().map(|step| (*step).into()).collect(),
+            None => wanted.field.split('.').map(Into::into).collect(),
+        }
+    };
+    let labels: Option<FieldPath> =
+        (!labels.is_everything()).then(|| ["metadata", "labels"].map(Into::into).into());
+    labels.into_iter().chain(fields.requirements().iter().map(path)).collect()
+}
 
 /// The value of a selectable field, as a text.
 fn value<'o>(object: &'o Object, field: &str) -> Cow<'o, str> {

@@ -72,7 +72,7 @@ async fn held(api: &Api) -> (Vec<String>, Vec<String>) {
     (addresses.into_keys().collect(), ports.into_keys().collect())
 }
 
-const ADDRESSES: &str = "/registry/ipaddresses/";
+const ADDRESSES: &str = "/registry/networking.k8s.io/ipaddresses/";
 const PORTS: &str = "/registry/ranges/servicenodeports/";
 
 #[tokio::test(start_paused = true)]

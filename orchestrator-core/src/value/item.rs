@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::text::Text;
-use super::{DecodeError, Forms, Value, typed};
+use super::{DecodeError, FieldPath, Forms, Value, typed};
 use crate::object::Object;
 use crate::store::Revision;
 use crate::{Json, ObjectKey};
@@ -85,6 +85,14 @@ impl Item {
     /// The stored bytes are no JSON object.
     pub fn lean(&self) -> Result<Arc<Object>, DecodeError> {
         self.tree.get().map_or_else(|| self.value.lean(), |tree| Ok(Arc::clone(tree)))
+    }
+
+    /// The tree, or as much of it as `paths` name.
+    ///
+    /// # Errors
+    /// The stored bytes are no JSON object.
+    pub fn sketch(&self, paths: &[FieldPath]) -> Result<Arc<Object>, DecodeError> {
+        self.tree.get().map_or_else(|| self.value.sketch(paths), |tree| Ok(Arc::clone(tree)))
     }
 
     /// A copy of the tree, with `metadata.resourceVersion`.

@@ -18,10 +18,12 @@
 
 mod encode;
 mod item;
+mod sketch;
 mod text;
 mod typed;
 
 pub use item::Item;
+pub use sketch::FieldPath;
 
 use std::any::Any;
 use std::fmt;

@@ -16,10 +16,10 @@ pub struct Timeline {
     pub unplaced: usize,
     /// How long those that had room waited for it.
     pub waits: Waits,
-    /// What was in use, averaged over time.
+    /// What was in use, on average while tasks came; where all came at once, while any was there.
     pub load: Load,
     /// The GPU that was free and that typical tasks could not use, as a share of what there is,
-    /// averaged over time.
+    /// on average over the same time.
     pub fragmentation: f64,
     /// Seconds from the first arrival to the last event.
     pub length_s: u64,
@@ -62,12 +62,17 @@ pub(super) fn timeline(
     let at_once = at_once.max(1);
     let mut run = Run { workload, replay, at_once, events, places, waiting, waited };
     let first = run.events.first().map_or(0, |(at, _)| *at);
-    let (mut now, mut load, mut useless) = (first, Average::default(), 0.0);
+    let last = run.events.last().map_or(0, |(at, _)| *at);
+    // One task that stays for months after all others would hide what the rest was like.
+    let until = if last > first { last } else { u64::MAX };
+    let (mut now, mut load, mut useless, mut measured) = (first, Average::default(), 0.0, 0);
     while let Some((at, _)) = run.events.first().copied() {
-        if at > now {
+        let seconds = at.min(until).saturating_sub(now);
+        if seconds > 0 {
             let (now_used, now_useless) = gauge.measure(&mut run.replay);
-            load.add(now_used, at - now);
-            useless += now_useless * (at - now) as f64;
+            load.add(now_used, seconds);
+            useless += now_useless * seconds as f64;
+            measured += seconds;
         }
         now = at;
         run.step(now);
@@ -77,7 +82,7 @@ pub(super) fn timeline(
         unplaced: run.waiting.len(),
         waits: Waits::of(run.waited),
         load: load.load(),
-        fragmentation: useless / (now - first).max(1) as f64,
+        fragmentation: useless / measured.max(1) as f64,
         length_s: now - first,
     }
 }

@@ -1,6 +1,6 @@
 //! A workload as a cluster of nodes and pods, so that any scheduler can take part.
 //!
-//! Machines are [nodes](objects), seat by seat; tasks are pods. What is free of each GPU is an
+//! Machines are nodes, seat by seat; tasks are pods. What is free of each GPU is an
 //! annotation of the node, as a device plugin would publish it, so a scheduler's decision stays a
 //! function of the snapshot. [`GpuShare`] is the filter that reads it; [`Preference`] makes a
 //! score plugin of any policy, so that policies can be mixed with the built-in plugins.

@@ -21,7 +21,8 @@ pub struct BenchTrace {
 
     /// Who places tasks: names of policies, `all` of them, `solver` (many tasks at once, by
     /// integer programming), and `scheduler:FILE` for the profiles of a
-    /// KubeSchedulerConfiguration.
+    /// KubeSchedulerConfiguration. The last two look at every machine for every task: a run over
+    /// a thousand machines takes a minute or more.
     #[arg(long, value_delimiter = ',', default_value = "all", value_name = "P,Q")]
     pub policy: Vec<String>,
 

@@ -132,3 +132,77 @@ fn refusing(tried: &[Tried]) -> BTreeSet<&'static str> {
     let refused = tried.iter().filter_map(|tried| tried.found.as_ref().err());
     refused.flat_map(|rejection| rejection.rejected_by.iter().copied()).chain([NAME]).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Backoff, Decider};
+    use crate::plugins::{self, GangScheduling};
+    use crate::testing::{node, pod};
+    use orchestrator_core::env::Activity;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const NAME: &str = "default-scheduler";
+
+    /// An engine that knows nodes with so many CPUs.
+    fn engine(nodes: &[u8]) -> Engine {
+        let framework = plugins::defaults(NAME).with(GangScheduling::default()).build().unwrap();
+        let gangs = BTreeMap::from([(NAME.to_owned(), framework.gangs().unwrap().clone())]);
+        let deciders = [Decider::from(Arc::new(framework))];
+        let engine = Engine::new(deciders, Backoff::default(), &Activity::default());
+        let mut engine = engine.with_gangs(gangs);
+        for (n, cpu) in nodes.iter().enumerate() {
+            let room = json!({"cpu": cpu.to_string(), "memory": "8Gi", "pods": "20"});
+            let node = node(&format!("n{n}"), json!({"status": {"allocatable": room}}));
+            engine.set_node(&node.name, Some(Arc::clone(&node.node)), Duration::ZERO);
+        }
+        engine
+    }
+
+    fn key(group: usize) -> ObjectKey {
+        ObjectKey::new("default", format!("g{group}"))
+    }
+
+    /// How many pods of a group have room.
+    fn placed(engine: &Engine, group: usize) -> usize {
+        let pods = engine.snapshot().nodes().iter().flat_map(|node| &node.pods);
+        let name = |pod: &&Arc<PodInfo>| pod.spec()?.scheduling_group.clone()?.pod_group_name;
+        pods.filter(|pod| name(pod).as_deref() == Some(&*key(group).name)).count()
+    }
+
+    proptest! {
+        /// Whatever pods come in which order, alone or of several gangs, a gang has room for
+        /// enough of its pods or for none; so no two can hold what the other lacks.
+        #[test]
+        fn a_gang_has_room_for_enough_of_its_pods_or_for_none(
+            nodes in prop::collection::vec(1..5u8, 1..4),
+            mins in prop::collection::vec(1..5usize, 3),
+            pods in prop::collection::vec((0..4usize, 1..3u8), 1..16),
+        ) {
+            let mut engine = engine(&nodes);
+            let gangs = engine.gangs[NAME].clone();
+            for (group, min) in mins.iter().enumerate() {
+                gangs.set_group(&key(group), Some(Some(*min)));
+            }
+            for (n, (group, cpu)) in pods.iter().enumerate() {
+                let requests = json!({"requests": {"cpu": cpu.to_string()}});
+                let mut spec = json!({"containers": [{"name": "c", "resources": requests}]});
+                if *group < mins.len() {
+                    spec["schedulingGroup"] = json!({"podGroupName": key(*group).name});
+                }
+                let pod = pod(&format!("p{n}"), spec);
+                let others = gangs.set_pod(&pod.key, Some(&pod.pod));
+                engine.set_pod(&pod.key, Some(Arc::clone(&pod.pod)), Duration::ZERO);
+                engine.look_again(&others, Duration::ZERO);
+                while let Some(attempt) = engine.next(Duration::ZERO, |_| 0) {
+                    drop(attempt);
+                }
+                for (group, min) in mins.iter().enumerate() {
+                    let placed = placed(&engine, group);
+                    prop_assert!(placed == 0 || placed >= *min, "{placed} of {min}");
+                }
+            }
+        }
+    }
+}

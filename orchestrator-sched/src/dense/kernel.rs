@@ -203,7 +203,7 @@ fn body(lanes: &Lanes, asked: Asked, scores: &mut [f64]) -> usize {
         let even = (1.0 - apart.abs() * 0.5) * 100.0;
         let whole = even.floor();
         let beyond = even - whole;
-        let doubt = if (beyond < DOUBT) | (beyond > 1.0 - DOUBT) { 0.5 } else { 0.0 };
+        let doubt = if (beyond - 0.5).abs() > 0.5 - DOUBT { 0.5 } else { 0.0 };
         let doubt = if asked.balanced_weight > 0.0 { doubt } else { 0.0 };
         let balanced = ((150.0 + whole - evenness[at]) * 0.5).floor();
         let total = least * asked.fit_weight + balanced * asked.balanced_weight + doubt;

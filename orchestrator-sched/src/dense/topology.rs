@@ -46,6 +46,7 @@ impl Topology {
     }
 
     /// How many numbers are in use, that of [`NONE`] included.
+    #[cfg(test)]
     pub fn numbers(&self) -> usize {
         self.names.len()
     }

@@ -20,7 +20,7 @@ pub use bench_scheduler::{BenchScheduler, WorkloadCounts};
 pub use engine::{Engine, EngineKind, Etcd, Peer, Raft};
 pub use explain::{Explain, ExplainPod};
 pub use face::FaceTls;
-pub use member::{AddMember, Member, Members, MoveMember, OneMember};
+pub use member::{Member, Members, OneMember};
 pub use scheduler::{Scheduler, SchedulerCommand};
 pub use store::{Compact, Migrate, One, Restore, Serve, Snapshot, Store};
 pub use trace::{BenchTrace, TieRule};

@@ -186,8 +186,8 @@ impl Builder {
     }
 
     /// Makes an image of the state after `entries` entries, and keeps the last `kept` of them
-    /// for members that are behind; otherwise 500,000 (fewer where they are large) and 2,000. Writes that come
-    /// together share an entry, of 256 KiB at the most.
+    /// for members that are behind; otherwise 500,000 (fewer where they are large) and 2,000.
+    /// Writes that come together share an entry, of 256 KiB at the most.
     pub fn images(mut self, entries: u64, kept: u64) -> Self {
         self.images.entries = entries.max(1);
         self.images.kept_entries = kept;

@@ -173,25 +173,20 @@ impl Core {
         pod: &Arc<PodInfo>,
         snapshot: &Snapshot,
     ) -> Option<Vec<Arc<str>>> {
-        let names = std::cell::RefCell::new(std::collections::BTreeSet::new());
-        let (mut index, mut count) = (0, 1);
-        while index < count {
-            let pick = |among: usize| {
-                assert!(among < 1000, "there are not so many nodes");
-                index
-            };
-            match self.choose(profile, pod, snapshot, pick) {
-                Choice::Unknown => return None,
-                Choice::None(_) => return Some(Vec::new()),
-                Choice::Node { node, among } => {
-                    names.borrow_mut().insert(node);
-                    count = among;
-                }
+        // The first of its sort is placed by another way, which has its own order among equals.
+        let (first, count) = match self.choose(profile, pod, snapshot, |_| 0) {
+            Choice::Unknown => return None,
+            Choice::None(_) => return Some(Vec::new()),
+            Choice::Node { node, among } => (node, among),
+        };
+        let mut names = std::collections::BTreeSet::new();
+        for index in 0..count {
+            match self.choose(profile, pod, snapshot, |_| index) {
+                Choice::Node { node, among } if among == count => drop(names.insert(node)),
+                other => panic!("{count} nodes were the best, and then {other:?}"),
             }
-            index += 1;
         }
-        let names = names.into_inner();
-        assert_eq!(names.len(), count, "a node is among the best twice");
+        assert!(names.contains(&first) && names.len() == count, "{names:?} {first} {count}");
         Some(names.into_iter().collect())
     }
 }

@@ -91,7 +91,7 @@ impl Object {
     /// The value at `path`, a list of field names.
     pub fn at(&self, path: &[&str]) -> Option<&Json> {
         let (first, rest) = path.split_first()?;
-        rest.iter().try_fold(self.0.get(*first)?, |value, step| value.get(*step))
+        rest.iter().try_fold(self.0.get(first)?, |value, step| value.get(*step))
     }
 
     /// The text at `path`; empty where it is missing.

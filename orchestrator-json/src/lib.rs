@@ -20,6 +20,8 @@ mod value;
 mod write;
 
 pub use key::Key;
+#[doc(hidden)]
+pub use macros::no_items;
 pub use map::Map;
 pub use serde_json::{
     Deserializer, Error, Number, Result, Serializer, error, from_reader, from_slice, from_str, ser,

@@ -23,7 +23,7 @@ macro_rules! json {
         $crate::Value::Object($crate::Map::new())
     };
     ([$($items:tt)+]) => {{
-        let mut list = ::std::vec::Vec::new();
+        let mut list = $crate::no_items();
         $crate::json_items!(list $($items)+);
         $crate::Value::Array(list)
     }};
@@ -35,6 +35,12 @@ macro_rules! json {
     ($value:expr) => {
         $crate::to_value(&$value).expect("the value can be written as JSON")
     };
+}
+
+/// An empty list; a part of [`json!`].
+#[doc(hidden)]
+pub fn no_items() -> Vec<crate::Value> {
+    Vec::new()
 }
 
 /// Adds items to a list; a part of [`json!`].

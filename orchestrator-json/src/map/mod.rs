@@ -34,6 +34,8 @@ pub struct Map {
 #[derive(Clone)]
 enum Repr {
     Flat(Vec<(Key, Value)>),
+    /// In a box, so that every map takes three words.
+    #[allow(clippy::box_collection)]
     Tree(Box<BTreeMap<Key, Value>>),
 }
 

@@ -192,6 +192,6 @@ mod tests {
         assert_eq!(tree.to_string(), text);
         let numbers = BTreeMap::from([(10_u8, (1_i64, "x")), (9, (-1, ""))]);
         assert_eq!(to_value(&numbers).unwrap().to_string(), r#"{"10":[1,"x"],"9":[-1,""]}"#);
-        assert!(to_value(&BTreeMap::from([(vec![1], 1)])).is_err());
+        assert!(to_value(BTreeMap::from([(vec![1], 1)])).is_err());
     }
 }

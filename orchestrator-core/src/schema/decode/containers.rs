@@ -111,7 +111,7 @@ pub(super) fn read_struct<'de, 's, A: MapAccess<'de>>(
         let shape = Shape::of(cx.schema, &field.ty);
         let value = access.next_value_seed(Node::lenient(&mut *cx, shape, lenient))?;
         cx.pop();
-        let value = match map.remove(&*key) {
+        let value = match map.remove(&key) {
             Some(mut earlier) => {
                 omit::merge(&mut earlier, value);
                 earlier

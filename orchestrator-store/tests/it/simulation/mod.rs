@@ -2,6 +2,7 @@
 //! many as one likes with `cargo xtask simulate`.
 
 mod coverage;
+mod model;
 mod planted;
 mod regressions;
 

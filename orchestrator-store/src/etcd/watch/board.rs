@@ -291,25 +291,25 @@ impl Board {
         {
             self.due.pop_first();
             let Some(watcher) = self.watchers.get_mut(&key) else { continue };
-            let Some(due_at) = watcher.due_at() else { continue };
-            // Something came since: the entry was not moved then, it is moved now.
-            if due_at > now && !watcher.due {
-                self.due.insert((due_at, key));
+            let due_at = watcher.due_at();
+            if !watcher.due && due_at.is_none_or(|due_at| due_at > now) {
+                // Something came since: the entry was not moved then, it is moved now.
+                self.due.extend(due_at.map(|due_at| (due_at, key)));
                 continue;
             }
             watcher.tell(now);
             let again = match watcher.due {
                 true if asks => {
                     self.ask = true;
-                    now + ASK_AGAIN
+                    Some(now + ASK_AGAIN)
                 }
-                true => now + (due_at - watcher.last_item()).max(ASK_AGAIN),
+                true => due_at.map(|at| now + (at - watcher.last_item()).max(ASK_AGAIN)),
                 false => {
                     wakers.extend(watcher.waker.take());
-                    watcher.due_at().unwrap_or(now + ASK_AGAIN)
+                    watcher.due_at()
                 }
             };
-            self.due.insert((again, key));
+            self.due.extend(again.map(|again| (again, key)));
         }
     }
 
@@ -320,7 +320,7 @@ impl Board {
         let mut asked = BTreeSet::new();
         for (key, watcher) in watchers {
             let is_asked = of.is_empty() || of.contains(&watcher.keys);
-            if is_asked && watcher.due_at().is_some() {
+            if is_asked && watcher.takes_progress() {
                 watcher.demand();
                 asked.insert(*key);
             }

@@ -177,6 +177,23 @@ fn progress_is_asked_for_when_due_and_again_while_no_answer_comes() {
 }
 
 #[test]
+fn a_watcher_on_demand_is_told_when_somebody_asks_and_never_by_itself() {
+    let mut play = Play::new();
+    let key = play.watch(10, Some(Duration::MAX));
+    play.asked();
+    play.created(1, 9);
+    assert_eq!(play.board.next_due(), None);
+    play.board.demand_progress(&[], play.now);
+    play.board.tick(play.now, true, &mut Vec::new());
+    assert_eq!(play.asked(), "?");
+    play.says(answer(-1, 12));
+    assert_eq!(play.seen(key), "to 12");
+    play.now += Duration::from_secs(3600);
+    play.board.tick(play.now, true, &mut Vec::new());
+    assert_eq!((play.asked(), play.board.next_due()), (String::new(), None));
+}
+
+#[test]
 fn a_server_that_may_not_be_asked_tells_progress_in_its_own_time() {
     let mut play = Play::new();
     let second = Duration::from_secs(1);

@@ -197,9 +197,15 @@ impl Watcher {
         self.due = true;
     }
 
-    /// When progress is due, unless something else comes before; `None` where none is taken.
+    /// Whether it is told of progress at all, be it on demand only.
+    pub(super) fn takes_progress(&self) -> bool {
+        self.every.is_some()
+    }
+
+    /// When progress is due, unless something else comes before; `None` where none is taken, or
+    /// only on demand.
     pub(super) fn due_at(&self) -> Option<Instant> {
-        Some(self.last_item + self.every?)
+        self.last_item.checked_add(self.every?)
     }
 
     /// Whether no more fits.

@@ -9,6 +9,7 @@ mod alive;
 mod call;
 
 use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::task::Poll;
 
@@ -70,12 +71,14 @@ pub(super) async fn serve(
             while let Poll::Ready(accepted) = http2.poll_accept(cx) {
                 let Some(accepted) = accepted else { return Poll::Ready(Ok(())) };
                 let (request, respond) = accepted?;
-                calls.push(call::answer(service.clone(), request, respond));
+                let call = call::answer(service.clone(), request, respond);
+                // One that panics, which is a bug, does not take the others with it.
+                calls.push(AssertUnwindSafe(call).catch_unwind());
             }
-            if !matches!(calls.poll_next_unpin(cx), Poll::Ready(Some(()))) {
+            if !matches!(calls.poll_next_unpin(cx), Poll::Ready(Some(_))) {
                 return Poll::Pending;
             }
-            while let Poll::Ready(Some(())) = calls.poll_next_unpin(cx) {}
+            while let Poll::Ready(Some(_)) = calls.poll_next_unpin(cx) {}
         }
     })
     .await

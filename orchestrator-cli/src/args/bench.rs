@@ -12,7 +12,8 @@ pub enum Bench {
     /// Measure the store engines, beside a real etcd where one is on PATH.
     #[command(
         after_help = "Puts go through the gRPC face of a server in a process of its own, with \
-fsync on; the other rows are measured in this process, on one thread.
+fsync on; the other rows are measured in this process, on one thread. \
+The rate of the simulation is told by `cargo xtask simulate`.
 
 Examples:
   orchestrator bench store

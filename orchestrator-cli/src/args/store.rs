@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::engine::{Engine, Etcd};
+use super::face::FaceTls;
 use super::member::Member;
 use crate::store::StoreUrl;
 
@@ -130,6 +131,9 @@ pub struct Serve {
     /// Forget every so many minutes what is older than that; without it, clients compact.
     #[arg(long, value_name = "MINUTES")]
     pub auto_compaction: Option<NonZeroU32>,
+
+    #[command(flatten)]
+    pub tls: FaceTls,
 
     #[command(flatten)]
     pub engine: Engine,

@@ -9,7 +9,7 @@ use orchestrator::core::BoxError;
 use orchestrator::core::resource::Network;
 
 use super::cluster::{Shape, builder};
-use super::etcd::Face;
+use super::etcd::{self, Face};
 use super::termination;
 use crate::UsageError;
 use crate::args::{Part as Named, Server};
@@ -20,6 +20,7 @@ pub async fn run(server: Server) -> Result<(), BoxError> {
                    controllers`, `scheduler` or `agent` to run a part against another server";
         return Err(UsageError(why.into()).into());
     }
+    let face_options = etcd::options(&server.face_tls)?;
     let parts: BTreeSet<Part> = server.parts.iter().filter_map(part).collect();
     let local = parts.contains(&Part::Nodes);
     let shape = Shape {
@@ -41,7 +42,7 @@ pub async fn run(server: Server) -> Result<(), BoxError> {
     let serving = cluster.serve(ServeOptions { bind: server.listen.bind }).await?;
     let face = match (server.etcd_listen, cluster.operator()) {
         (Some(listen), Some(store)) => {
-            Some(Face::start(listen, Arc::clone(store), cluster.env()).await?)
+            Some(Face::start(listen, face_options, Arc::clone(store), cluster.env()).await?)
         }
         _ => None,
     };

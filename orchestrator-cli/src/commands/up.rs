@@ -31,7 +31,12 @@ pub async fn run(up: Up) -> Result<(), BoxError> {
         static_pods: None,
     };
     let mut end = std::pin::pin!(termination());
-    let cluster = builder(shape)?.start().await?;
+    // A member of several waits here until there are enough of them.
+    let cluster = tokio::select! {
+        biased;
+        () = &mut end => return Ok(()),
+        started = builder(shape)?.start() => started?,
+    };
     let serving = cluster.serve(ServeOptions { bind: up.listen.bind }).await?;
     let outcome = tokio::select! {
         biased;

@@ -6,5 +6,5 @@ mod raft;
 mod url;
 
 pub use bar::{Bar, Unit};
-pub use open::{durable, engine, existing, target};
+pub use open::{durable, engine, existing, read, target};
 pub use url::StoreUrl;

@@ -101,7 +101,7 @@ fn tls(options: &Etcd) -> Result<Option<Tls>, BoxError> {
 }
 
 /// Reads a file that the command line names.
-pub(super) fn read(file: &Path) -> Result<Vec<u8>, BoxError> {
+pub fn read(file: &Path) -> Result<Vec<u8>, BoxError> {
     let text = std::fs::read(file);
     Ok(text.map_err(|why| UsageError(format!("cannot read {}: {why}", file.display()).into()))?)
 }

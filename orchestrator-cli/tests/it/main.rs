@@ -13,6 +13,7 @@ mod python;
 mod scheduling;
 mod server;
 mod store_durable;
+mod store_face;
 mod store_links;
 mod store_members;
 mod store_raft;

@@ -115,7 +115,18 @@ async fn keys_migrate_from_engine_to_engine_and_arrive_as_they_were() {
     works(tool(at, &["migrate", "--from", "durable:from/store", "--to", &url, "--force"]));
     assert_eq!(count(&*store).await, 1500);
 
+    // Files are written with the revisions of the source, from which others write on.
     let newest = store.status().await.unwrap().revision;
+    let (_, kept) = store.get("key/00700").await.unwrap();
+    let told = works(tool(at, &["migrate", "--from", &url, "--to", "durable:back/store"]));
+    assert!(told.contains(&format!("revision {newest},")), "{told}");
+    refuses(tool(at, &["migrate", "--from", &url, "--to", "durable:back/store"]), "--force");
+    let mut back = Member::alone(&at.join("back"));
+    back.start();
+    let moved = client(&[&back], &env);
+    assert_eq!(moved.get("key/00700").await.unwrap().1, kept);
+    assert!(moved.status().await.unwrap().revision >= newest);
+
     works(tool(at, &["compact", &url]));
     let old = Revision::new(newest.get() - 5);
     assert!(store.list(KeyRange::prefix("key/"), old, 1).await.is_err());

@@ -1,20 +1,24 @@
 //! Many clients that put keys over gRPC, each one after the other.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
 use orchestrator::core::{BoxError, Env};
 use orchestrator::store::proto::etcd::PutRequest;
-use orchestrator::store::proto::etcd::kv_client::KvClient;
-use tonic::transport::{Channel, Endpoint};
+use tokio::time::Instant;
 
 use super::latency::Latencies;
+use super::wire::Connection;
 
 /// How many connections the clients of one server share.
 const CONNECTIONS: usize = 16;
 
 /// How many different keys are written.
 const KEYS: u64 = 100_000;
+
+/// What is called.
+const PUT: &str = "/etcdserverpb.KV/Put";
 
 /// What is to be written, and where.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +27,8 @@ pub struct Load<'a> {
     pub clients: usize,
     /// How long values are.
     pub value_bytes: usize,
-    /// The servers, which clients are spread over.
-    pub urls: &'a [String],
+    /// The addresses of the servers, which clients are spread over.
+    pub servers: &'a [String],
 }
 
 /// What was done.
@@ -39,44 +43,64 @@ pub struct Done {
 /// A put fails.
 pub async fn puts(load: &Load<'_>, time: Duration) -> Result<Done, BoxError> {
     let env = Env::system();
-    let mut channels = Vec::new();
-    for n in 0..CONNECTIONS.max(load.urls.len()) {
-        let endpoint = Endpoint::from_shared(load.urls[n % load.urls.len()].clone())?;
-        channels.push(endpoint.tcp_nodelay(true).connect().await?);
-    }
+    let connections = CONNECTIONS.max(load.servers.len()).min(load.clients);
     let begun = env.instant();
-    let clients: Vec<_> = (0..load.clients)
-        .map(|n| {
-            let channel = channels[n % channels.len()].clone();
-            let value = value(n, load.value_bytes);
-            env.spawn("client", client(env.clone(), channel, value, time))
-        })
-        .collect();
+    let mut tasks = Vec::new();
+    for n in 0..connections {
+        let server = &load.servers[n % load.servers.len()];
+        let clients = Clients {
+            env: env.clone(),
+            connection: Connection::open(server, PUT).await?,
+            waiting: (load.clients + n) / connections,
+            value: value(n, load.value_bytes),
+            end: begun + time,
+        };
+        tasks.push(env.spawn("clients", clients.run()));
+    }
     let mut latencies = Latencies::default();
-    for client in clients {
-        latencies.merge(client.await.ok_or("a client panicked")??);
+    for task in tasks {
+        latencies.merge(task.await.ok_or("a client panicked")??);
     }
     Ok(Done { latencies, took: env.instant() - begun })
 }
 
-async fn client(
+/// The clients of one connection.
+struct Clients {
     env: Env,
-    channel: Channel,
+    connection: Connection,
+    /// How many of them have no put under way.
+    waiting: usize,
     value: Bytes,
-    time: Duration,
-) -> Result<Latencies, BoxError> {
-    let mut kv = KvClient::new(channel);
-    let mut latencies = Latencies::default();
-    let end = env.instant() + time;
-    loop {
-        let begun = env.instant();
-        if begun >= end {
-            return Ok(latencies);
+    end: Instant,
+}
+
+impl Clients {
+    async fn run(mut self) -> Result<Latencies, BoxError> {
+        let mut latencies = Latencies::default();
+        let (mut under_way, mut ended) = (BTreeMap::new(), Vec::new());
+        loop {
+            let now = self.env.instant();
+            for call in ended.drain(..) {
+                let begun: Instant = under_way.remove(&call).ok_or("nobody asked for that")?;
+                latencies.add(now - begun);
+                self.waiting += 1;
+            }
+            if now >= self.end {
+                return Ok(latencies);
+            }
+            while self.waiting > 0
+                && let Some(call) = self.connection.begin(&self.put())
+            {
+                under_way.insert(call, now);
+                self.waiting -= 1;
+            }
+            self.connection.exchange(&mut ended).await?;
         }
-        let key = format!("/registry/pods/default/web-{:08}", env.random_below(KEYS));
-        let request = PutRequest { key: key.into(), value: value.clone(), ..PutRequest::default() };
-        kv.put(request).await?;
-        latencies.add(env.instant() - begun);
+    }
+
+    fn put(&self) -> PutRequest {
+        let key = format!("/registry/pods/default/web-{:08}", self.env.random_below(KEYS));
+        PutRequest { key: key.into(), value: self.value.clone(), ..PutRequest::default() }
     }
 }
 
@@ -89,4 +113,32 @@ fn value(client: usize, bytes: usize) -> Bytes {
             (random >> 56) as u8
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use orchestrator::store::MemoryStore;
+    use orchestrator::store::face::{EtcdServer, Options};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_client_gets_its_answers() {
+        let env = Env::system();
+        let store = Arc::new(MemoryStore::new(env.clone()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let servers = [listener.local_addr().unwrap().to_string()];
+        let server = EtcdServer::new(env.clone(), Arc::clone(&store) as _, Options::new());
+        let serving = async move { server.serve(listener, std::future::pending()).await.unwrap() };
+        let _serving = env.spawn("server", serving);
+        let load = Load { clients: 50, value_bytes: 100, servers: &servers };
+        let done = puts(&load, Duration::from_millis(50)).await.unwrap();
+        let status = orchestrator::core::Store::status(&*store).await.unwrap();
+        // Those that were under way at the end were written too.
+        let written = status.revision.get() - 1;
+        assert!(done.latencies.len() >= 50 && written >= done.latencies.len() as u64);
+    }
 }

@@ -19,6 +19,7 @@ mod plot;
 mod scheduler;
 mod server;
 mod trace;
+mod wire;
 
 use std::path::Path;
 use std::time::Duration;

@@ -54,7 +54,8 @@ pub async fn measure(row: &Row, plan: &Plan<'_>) -> Result<Figure, BoxError> {
 async fn side(kind: Kind, row: &Row, plan: &Plan<'_>) -> Result<Measured, BoxError> {
     let folder = plan.folder.join(format!("{kind:?}-{}-{}", row.members, row.value_bytes));
     let servers = Servers::start(kind, row.members, &folder).await?;
-    let load = Load { clients: plan.clients, value_bytes: row.value_bytes, urls: &servers.urls };
+    let load =
+        Load { clients: plan.clients, value_bytes: row.value_bytes, servers: &servers.addresses };
     load::puts(&load, plan.time / 5).await?;
     let before = servers.cpu()?;
     let done = load::puts(&load, plan.time).await?;

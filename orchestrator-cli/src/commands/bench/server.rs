@@ -19,7 +19,7 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 pub struct Servers {
     children: Vec<Child>,
     /// Where clients reach them.
-    pub urls: Vec<String>,
+    pub addresses: Vec<String>,
 }
 
 /// Whose servers.
@@ -46,7 +46,7 @@ impl Servers {
     pub async fn start(kind: Kind, count: usize, folder: &Path) -> Result<Self, BoxError> {
         let members: Vec<Member> =
             (0..count).map(|n| Member::new(n, folder)).collect::<Result<_, _>>()?;
-        let mut servers = Self { children: Vec::new(), urls: Vec::new() };
+        let mut servers = Self { children: Vec::new(), addresses: Vec::new() };
         for member in &members {
             std::fs::create_dir_all(&member.folder)?;
             let mut command = match kind {
@@ -58,7 +58,7 @@ impl Servers {
                 command.stdout(Stdio::null());
             }
             servers.children.push(command.spawn()?);
-            servers.urls.push(format!("http://127.0.0.1:{}", member.client_port));
+            servers.addresses.push(format!("127.0.0.1:{}", member.client_port));
         }
         let ready = servers.ready(kind, &members);
         tokio::time::timeout(READY_WITHIN, ready)

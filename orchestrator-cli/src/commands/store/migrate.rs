@@ -1,12 +1,18 @@
 //! `orchestrator store migrate`: from one engine to another.
+//!
+//! Files of ours are written with the revisions of the source; a store that runs gives out its own.
 
+use futures::StreamExt;
 use orchestrator::core::{BoxError, Env, Store};
+use orchestrator::store::Operator;
 use orchestrator::store::copy::{self, CopyError, Options, Progress, Report, Step};
+use orchestrator::store::mvcc::Mvcc;
 
+use super::whole::{self, Reading};
 use crate::UsageError;
 use crate::args::Migrate;
 use crate::report::table;
-use crate::store::{Bar, Unit, existing, target};
+use crate::store::{Bar, StoreUrl, Unit, existing, target};
 
 pub async fn run(migrate: Migrate) -> Result<(), BoxError> {
     if migrate.from == migrate.to {
@@ -14,15 +20,24 @@ pub async fn run(migrate: Migrate) -> Result<(), BoxError> {
     }
     let env = Env::system();
     let from = existing(&migrate.from, &migrate.etcd, &env).await?;
+    if let StoreUrl::Durable(folder) = &migrate.to {
+        return whole::make(folder, read(&*from).await?, migrate.force, &env).await;
+    }
     let to = target(&migrate.to, &migrate.etcd, &env).await?;
     let options = Options { replace: migrate.force };
     let report = copied(&*from, &*to, &env, options).await?;
     println!("{}", told(&report));
-    println!(
-        "\nNot kept, since a store gives them out itself: revisions (clients list again before \
-         they watch), history, and how much of its time a lease had used up."
-    );
     Ok(())
+}
+
+/// The whole state of a store.
+async fn read(from: &dyn Operator) -> Result<Mvcc, BoxError> {
+    let mut reading = Reading::new(from.engine().await?.data_bytes);
+    let mut image = from.image().await?;
+    while let Some(piece) = image.next().await {
+        reading.push(piece?)?;
+    }
+    reading.finish()
 }
 
 /// Copies under a bar.
@@ -51,7 +66,7 @@ pub async fn copied(
     })
 }
 
-/// What was copied, as a table.
+/// What was copied and what was not, as a table and a sentence.
 pub fn told(report: &Report) -> String {
     let mut facts = table(&["WHAT", "VALUE"]);
     facts.add_row(["keys", &report.digest.keys.to_string()]);
@@ -60,5 +75,10 @@ pub fn told(report: &Report) -> String {
     facts.add_row(["hash on both sides", &report.digest.to_string()]);
     facts.add_row(["revision read", &report.from.to_string()]);
     facts.add_row(["revision now", &report.to.to_string()]);
-    facts.to_string()
+    format!(
+        "{facts}\n\nNot kept, since a store that runs gives them out itself: revisions (they go on \
+         from {} there; clients list again before they watch), history, and how much of its time \
+         a lease had used up. A durable: store keeps revisions.",
+        report.to
+    )
 }

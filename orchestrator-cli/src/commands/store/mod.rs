@@ -6,6 +6,7 @@ mod migrate;
 mod restore;
 mod snapshot;
 mod status;
+mod whole;
 
 use orchestrator::core::BoxError;
 

@@ -112,6 +112,7 @@ impl EtcdStore {
                 Err(CallError::Refused(Refusal::Invalid("not leader"))) => {
                     last = CallError::Unavailable("no endpoint is that of the leader".into());
                 }
+                Err(refused @ CallError::Refused(_)) => return Err(refused),
                 Err(error) => last = error,
             }
         }

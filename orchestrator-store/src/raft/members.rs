@@ -299,7 +299,7 @@ impl Engine {
 
     /// Waits until this member has all that the leader has by now, who then answers.
     async fn caught_up(&self) {
-        while self.read_point().await.is_err() {
+        while self.leaders_point().await.is_err() {
             // An error has taken its time, unless too many ask.
             self.pause().await;
         }

@@ -33,6 +33,14 @@ impl Engine {
             let at = self.copy.look(|state| state.at);
             return Ok(ReadPoint { index: 0, at });
         }
+        self.leaders_point().await
+    }
+
+    /// Waits until the local copy has all that the leader had committed at some time of this call.
+    ///
+    /// # Errors
+    /// [`Unavailable`](StoreError::Unavailable): no leader with a majority was found in time.
+    pub(super) async fn leaders_point(&self) -> Result<ReadPoint, StoreError> {
         let receiver = {
             let mut waiting = self.reads.waiting.lock();
             if waiting.len() >= MAX_WAITING {

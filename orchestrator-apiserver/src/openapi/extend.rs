@@ -49,7 +49,7 @@ fn extend(published: &mut Json, facts: &Definition) {
     }
     let Some(Json::Object(properties)) = map.get_mut("properties") else { return };
     for field in &facts.fields {
-        if let Some(Json::Object(property)) = properties.get_mut(&*field.name) {
+        if let Some(Json::Object(property)) = properties.get_mut(&field.name) {
             extend_field(property, field);
         }
     }

@@ -18,8 +18,8 @@ pub fn folder(name: &str) -> Option<PathBuf> {
 pub fn difference(a: &Json, b: &Json) -> Option<String> {
     match (a, b) {
         (Json::Object(a), Json::Object(b)) => {
-            let missing = a.keys().find(|key| !b.contains_key(*key));
-            let missing = missing.or_else(|| b.keys().find(|key| !a.contains_key(*key)));
+            let missing = a.keys().find(|key| !b.contains_key(key));
+            let missing = missing.or_else(|| b.keys().find(|key| !a.contains_key(key)));
             if let Some(key) = missing {
                 return Some(format!(".{key} is on one side only"));
             }

@@ -48,7 +48,7 @@ fn differences(want: &Json, got: &Json, path: &str, out: &mut Vec<String>) {
                     None => out.push(format!("{}: missing, want {value}", below(key))),
                 }
             }
-            for (key, value) in got.iter().filter(|(key, _)| !want.contains_key(*key)) {
+            for (key, value) in got.iter().filter(|(key, _)| !want.contains_key(key)) {
                 if !NOT_OURS.contains(&&*below(key)) {
                     out.push(format!("{}: not wanted, got {value}", below(key)));
                 }

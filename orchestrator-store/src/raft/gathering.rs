@@ -246,13 +246,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_goes_to_the_same_travels_together_as_far_as_it_fits() {
-        let large = MAX_BATCH_BYTES + 1;
-        let cases: [(&[(u64, usize)], &[(u64, usize)]); 4] = [
+        type Groups = &'static [(u64, usize)];
+        const LARGE: usize = MAX_BATCH_BYTES + 1;
+        let cases: [(Groups, Groups); 4] = [
             (&[(1, 9), (1, 9), (1, 9)], &[(1, 3)]),
             // The first has not left, and the last is outdated: both find the new leader again.
             (&[(1, 9), (2, 9), (2, 9), (1, 9)], &[(2, 2)]),
-            (&[(1, 9), (1, large), (1, 9)], &[(1, 1), (1, 1), (1, 1)]),
-            (&[(1, large / 2), (1, large / 3), (1, large / 3)], &[(1, 2), (1, 1)]),
+            (&[(1, 9), (1, LARGE), (1, 9)], &[(1, 1), (1, 1), (1, 1)]),
+            (&[(1, LARGE / 2), (1, LARGE / 3), (1, LARGE / 3)], &[(1, 2), (1, 1)]),
         ];
         for (groups, expected) in cases {
             assert_eq!(batches(groups).await, expected, "{groups:?}");

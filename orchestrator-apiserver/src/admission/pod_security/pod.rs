@@ -13,7 +13,7 @@ pub(super) struct Pod<'p> {
 impl<'p> Pod<'p> {
     pub(super) fn new(spec: &'p Map) -> Self {
         let lists = ["initContainers", "containers", "ephemeralContainers"];
-        let all = lists.iter().filter_map(|list| spec.get(*list)?.as_array()).flatten();
+        let all = lists.iter().filter_map(|list| spec.get(list)?.as_array()).flatten();
         Self { spec, containers: all.filter_map(Json::as_object).collect() }
     }
 

@@ -25,7 +25,7 @@ fn fields(schema: &Schema, definition: &Definition, numbers: &Message, map: &Map
             }
             Node::Field { name, wrapped } => {
                 let field = definition.field(name);
-                if let (Some(field), Some(json)) = (field, map.get(*name)) {
+                if let (Some(field), Some(json)) = (field, map.get(name)) {
                     write(schema, &field.ty, number, json, *wrapped, &mut out);
                 }
             }

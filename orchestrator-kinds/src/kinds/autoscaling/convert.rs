@@ -117,7 +117,7 @@ const CONDITION: [&str; 5] = ["type", "status", "lastTransitionTime", "reason", 
 fn ordered(map: &Json, fields: &[&str]) -> String {
     let parts: Vec<_> = fields
         .iter()
-        .filter(|field| map.as_object().is_some_and(|map| map.contains_key(**field)))
+        .filter(|field| map.as_object().is_some_and(|map| map.contains_key(field)))
         .map(|field| format!("\"{field}\":{}", map.sub(field)))
         .collect();
     format!("{{{}}}", parts.join(","))

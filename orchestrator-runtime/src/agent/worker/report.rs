@@ -104,7 +104,7 @@ fn patch(present: &Pod, wanted: &PodStatus) -> Option<Json> {
             changed.insert(name.clone(), value.clone());
         }
     }
-    for name in before.keys().filter(|name| !after.contains_key(*name)) {
+    for name in before.keys().filter(|name| !after.contains_key(name)) {
         changed.insert(name.clone(), Json::Null);
     }
     if changed.is_empty() {

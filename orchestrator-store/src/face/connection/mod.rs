@@ -59,7 +59,7 @@ pub(super) async fn serve(
     let mut gone = pin!(alive::gone(env, pings));
     let mut stopped = pin!(stop.cancelled().fuse());
     let mut calls = FuturesUnordered::new();
-    let ended = poll_fn(|cx| {
+    let ended: Result<(), h2::Error> = poll_fn(|cx| {
         if gone.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Ok(()));
         }

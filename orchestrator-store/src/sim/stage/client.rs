@@ -105,10 +105,8 @@ impl Client {
         self.learn(&request, &answer);
         let done = !matches!(answer, Answer::Unknown | Answer::Refused(_));
         self.stage.end(index, answer);
-        if done {
-            if self.stage.members[place].answered() {
-                self.stage.saw(Thing::PowerAtAnswer);
-            }
+        if done && self.stage.members[place].answered() {
+            self.stage.saw(Thing::PowerAtAnswer);
         }
         done
     }

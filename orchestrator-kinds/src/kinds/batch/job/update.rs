@@ -61,7 +61,7 @@ fn check_template(spec: &Json, old: &Object, errors: &mut FieldErrors) {
         for name in restored {
             match was.sub("spec").get_set(name) {
                 Some(value) => drop(map.insert((*name).into(), value.clone())),
-                None => drop(map.remove(*name)),
+                None => drop(map.remove(name)),
             }
         }
     }

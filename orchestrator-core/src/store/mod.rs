@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-/// A linearizable map from [`Key`] to [`Value`] that remembers the order of its changes.
+/// A linearizable map from [`Key`] to [`Value`](crate::Value) that remembers the order of its changes.
 ///
 /// # Contract
 /// - **One order.** Each transaction that writes takes the revision after the newest; no gaps.

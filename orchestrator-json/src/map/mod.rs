@@ -1,7 +1,7 @@
 //! Maps: entries side by side in the order of their keys.
 //!
 //! Nearly all maps are small, so an entry is looked for one after the other, by the number that
-//! its key begins with. A map that grows beyond [`MAX_FLAT`] entries, as only data from outside
+//! its key begins with. A map that grows beyond 64 entries, as only data from outside
 //! makes them, becomes a tree: else a body of a megabyte could ask for a million shifts.
 
 mod entry;

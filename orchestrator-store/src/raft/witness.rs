@@ -13,6 +13,7 @@ use super::types::term;
 use super::types::{LogId, Payload};
 
 /// Something that happens inside a member.
+#[cfg_attr(not(feature = "simulation"), allow(dead_code))] // then nobody looks into a member
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sight {
     /// An entry is applied; `digest` stands for what it says.

@@ -2,6 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
+
+use orchestrator::core::Env;
+use orchestrator::store::Operator;
+use orchestrator::store::operator::{AlarmKind, AlarmOp};
+
+use crate::members::SOON;
 
 /// A small file system in memory, gone when this is dropped.
 pub struct Disk(PathBuf);
@@ -38,4 +45,17 @@ impl Drop for Disk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
+}
+
+/// Waits until the store says that its disk is full.
+pub async fn full(store: &dyn Operator, env: &Env) {
+    let full = async {
+        loop {
+            match store.alarm(AlarmOp::List).await {
+                Ok(alarms) if alarms.iter().any(|alarm| alarm.kind == AlarmKind::NoSpace) => break,
+                _ => env.sleep(Duration::from_millis(50)).await,
+            }
+        }
+    };
+    tokio::time::timeout(SOON, full).await.expect("an alarm is raised");
 }

@@ -1,15 +1,14 @@
 //! The durable engine in a process that is killed, and on a disk that is full.
 
 use std::process::Command;
-use std::time::Duration;
 
 use orchestrator::core::store::{KeyRange, Op, StoreError, Txn};
 use orchestrator::core::{Env, Store, StoreExt};
 use orchestrator::store::Operator;
-use orchestrator::store::operator::{AlarmKind, AlarmOp};
+use orchestrator::store::operator::AlarmOp;
 
-use crate::disks::Disk;
-use crate::members::{Load, Member, SOON, client, put};
+use crate::disks::{Disk, full};
+use crate::members::{Load, Member, client, put};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_killed_again_and_again_keeps_what_it_acknowledged() {
@@ -49,15 +48,7 @@ async fn a_full_disk_refuses_writes_and_loses_none() {
     member.start();
     let store = client(&[&member], &env);
     let load = Load::of_bytes(&store, &env, 8, 200_000);
-    let full = async {
-        loop {
-            match store.alarm(AlarmOp::List).await {
-                Ok(alarms) if alarms.iter().any(|alarm| alarm.kind == AlarmKind::NoSpace) => break,
-                _ => env.sleep(Duration::from_millis(50)).await,
-            }
-        }
-    };
-    tokio::time::timeout(SOON, full).await.expect("an alarm is raised");
+    full(&*store, &env).await;
     let fates = load.stop().await;
     assert!(fates.acknowledged() > 0);
     assert!(matches!(put(&store, "load/more", 100_000).await, Err(StoreError::NoSpace)));

@@ -5,10 +5,10 @@ use std::time::Duration;
 use orchestrator::core::store::StoreError;
 use orchestrator::core::{Env, StoreExt};
 use orchestrator::store::Operator;
-use orchestrator::store::operator::{AlarmKind, AlarmOp, MemberChange};
+use orchestrator::store::operator::{AlarmOp, MemberChange};
 
-use crate::disks::Disk;
-use crate::members::{Load, Member, SOON, all_hold, client, leader, put, started};
+use crate::disks::{Disk, full};
+use crate::members::{Load, Member, all_hold, client, leader, put, started};
 
 /// The members of most tests.
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -150,15 +150,7 @@ async fn a_member_whose_disk_is_full_raises_the_alarm_and_goes_on_with_more_spac
     members.iter_mut().for_each(Member::ready);
     let store = client(&members.iter().collect::<Vec<_>>(), &env);
     let load = Load::of_bytes(&store, &env, 4, 300_000);
-    let full = async {
-        loop {
-            match store.alarm(AlarmOp::List).await {
-                Ok(alarms) if alarms.iter().any(|alarm| alarm.kind == AlarmKind::NoSpace) => break,
-                _ => env.sleep(Duration::from_millis(50)).await,
-            }
-        }
-    };
-    tokio::time::timeout(SOON, full).await.expect("an alarm is raised");
+    full(&*store, &env).await;
     let fates = load.stop().await;
     assert!(fates.acknowledged() > 0);
     assert!(matches!(put(&store, "load/more", 100).await, Err(StoreError::NoSpace)));

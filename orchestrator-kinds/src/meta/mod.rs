@@ -192,6 +192,23 @@ pub(crate) fn check_common_update(
     check_generic_update(new, old, errors);
 }
 
+/// Checks the metadata of an object inside of another one; `path` is where it stands. Any name
+/// that a path can hold is fine, and so is none.
+pub fn check_embedded(metadata: &Map, path: &str, errors: &mut FieldErrors) {
+    let mut object = Object::default();
+    object.set("metadata", Json::Object(metadata.clone()));
+    if object.name().is_empty() {
+        object.set_meta("name", "unnamed");
+    }
+    let mut found = FieldErrors::new();
+    let namespaced = !object.namespace().is_empty();
+    check(&object, namespaced, crate::format::names::path_segment, &mut found);
+    errors.extend(found.into_iter().map(|mut error| {
+        error.field = error.field.replacen("metadata", path, 1);
+        error
+    }));
+}
+
 /// A list of owners as messages show it.
 pub(super) fn shown_owners(owners: &[Json]) -> Verbatim<String> {
     Verbatim(owners::shown(owners))

@@ -9,18 +9,39 @@ use serde_json::Value;
 const JSON: &str = "orchestrator-json";
 
 /// What each crate may use of the workspace; tests and benches may use anything.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 21] = [
     (JSON, &[]),
     ("orchestrator-core", &[]),
-    ("orchestrator-kinds", &["orchestrator-core"]),
+    ("orchestrator-custom", &["orchestrator-core"]),
+    ("orchestrator-kinds", &["orchestrator-core", "orchestrator-custom"]),
     ("orchestrator-client", &["orchestrator-core", "orchestrator-wire"]),
     ("orchestrator-store", &["orchestrator-core"]),
     ("orchestrator-wire", &["orchestrator-core"]),
-    ("orchestrator-apiserver", &["orchestrator-core", "orchestrator-kinds", "orchestrator-wire"]),
+    (
+        "orchestrator-apiserver",
+        &["orchestrator-core", "orchestrator-custom", "orchestrator-kinds", "orchestrator-wire"],
+    ),
     ("orchestrator-sched", &["orchestrator-core", "orchestrator-client"]),
     ("orchestrator-controllers", &["orchestrator-core", "orchestrator-client"]),
-    ("orchestrator-runtime", &["orchestrator-core", "orchestrator-client", "orchestrator-wire"]),
-    ("orchestrator-proxy", &["orchestrator-core", "orchestrator-client"]),
+    ("orchestrator-logs", &["orchestrator-core"]),
+    (
+        "orchestrator-runtime",
+        &["orchestrator-core", "orchestrator-client", "orchestrator-logs", "orchestrator-wire"],
+    ),
+    (
+        "orchestrator-containerd",
+        &["orchestrator-core", "orchestrator-logs", "orchestrator-wire"],
+    ),
+    ("orchestrator-netlink", &["orchestrator-core"]),
+    (
+        "orchestrator-proxy",
+        &["orchestrator-core", "orchestrator-client", "orchestrator-netlink"],
+    ),
+    (
+        "orchestrator-network",
+        &["orchestrator-core", "orchestrator-client", "orchestrator-netlink"],
+    ),
+    ("orchestrator-dns", &["orchestrator-core", "orchestrator-client"]),
     ("orchestrator-testkit", &["orchestrator-core", "orchestrator-client"]),
     (
         "orchestrator",
@@ -33,7 +54,10 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "orchestrator-sched",
             "orchestrator-controllers",
             "orchestrator-runtime",
+            "orchestrator-containerd",
             "orchestrator-proxy",
+            "orchestrator-network",
+            "orchestrator-dns",
             "orchestrator-wire",
         ],
     ),

@@ -1,17 +1,18 @@
 //! CustomResourceDefinition: a kind that is made at run time.
 
+mod conversion;
 mod names;
-mod schema;
+mod parts;
 mod versions;
 
 use orchestrator_core::field::{FieldErrors, Path};
 use orchestrator_core::resource::{Change, prepare_spec_and_status};
 use orchestrator_core::{Json, Object};
+use orchestrator_custom::condition;
 use serde_json::json;
 
 use crate::fields::{Fields, Fill};
 use crate::format::names::dns_subdomain;
-use crate::kinds::admissionregistration::webhookconfiguration::check_client;
 use crate::meta::METADATA;
 use crate::report::Report;
 use crate::rules::Rules;
@@ -71,8 +72,10 @@ impl Rules for CustomResourceDefinition {
     fn validate(&self, new: &Object, _change: Change<'_>, errors: &mut FieldErrors) {
         check_name(new, errors);
         check_spec(new.sub("spec"), errors);
+        check_accepted(new, errors);
         check_stored(new, errors);
         check_approval(new, errors);
+        check_preserve(new.sub("spec"), errors);
     }
 
     fn validate_update(
@@ -84,8 +87,15 @@ impl Rules for CustomResourceDefinition {
     ) {
         check_spec(new.sub("spec"), errors);
         check_step(new, old, errors);
+        check_accepted(new, errors);
         check_stored(new, errors);
-        check_approval(new, errors);
+        // What was approved, or not, before the rule was made may stay so.
+        if is_approved(old) {
+            check_approval(new, errors);
+        }
+        if !old.sub("spec").flag("preserveUnknownFields") {
+            check_preserve(new.sub("spec"), errors);
+        }
     }
 
     fn validate_status(
@@ -95,6 +105,7 @@ impl Rules for CustomResourceDefinition {
         _change: Change<'_>,
         errors: &mut FieldErrors,
     ) {
+        check_accepted(new, errors);
         check_stored(new, errors);
     }
 
@@ -130,38 +141,26 @@ fn check_spec(spec: &Json, errors: &mut FieldErrors) {
         "" => errors.required(&SPEC.child("scope"), ""),
         other => errors.unsupported(&SPEC.child("scope"), other, &["Cluster", "Namespaced"]),
     }
+    versions::check(spec, errors);
+    names::check_required(spec.sub("names"), &SPEC.child("names"), errors);
+    names::check(spec.sub("names"), &SPEC.child("names"), errors);
+    versions::check_shared(spec, errors);
+    conversion::check(spec.sub("conversion"), &SPEC.child("conversion"), errors);
+}
+
+/// The old way to keep all fields is no more.
+fn check_preserve(spec: &Json, errors: &mut FieldErrors) {
     if spec.flag("preserveUnknownFields") {
         const DETAIL: &str = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true \
                               in spec.versions[*].schema instead";
         errors.invalid(&SPEC.child("preserveUnknownFields"), true, DETAIL);
     }
-    versions::check(spec, errors);
-    names::check(spec.sub("names"), &SPEC.child("names"), errors);
-    check_conversion(spec.sub("conversion"), &SPEC.child("conversion"), errors);
 }
 
-fn check_conversion(conversion: &Json, path: &Path<'_>, errors: &mut FieldErrors) {
-    let webhook = conversion.sub("webhook");
-    match conversion.text("strategy") {
-        "None" => {
-            if !webhook.is_null() {
-                let path = path.child("webhookClientConfig");
-                errors.forbidden(&path, "should not be set when strategy is not set to Webhook");
-            }
-        }
-        "Webhook" => {
-            let at = path.child("webhookClientConfig");
-            match webhook.get_set("clientConfig") {
-                None => errors.required(&at, "required when strategy is set to Webhook"),
-                Some(client) => check_client(client, &at, errors),
-            }
-            if webhook.list("conversionReviewVersions").is_empty() {
-                errors.required(&path.child("conversionReviewVersions"), "");
-            }
-        }
-        "" => errors.required(&path.child("strategy"), ""),
-        other => errors.unsupported(&path.child("strategy"), other, &["None", "Webhook"]),
-    }
+/// Names that were accepted are checked as those that are asked for, but none is needed.
+fn check_accepted(new: &Object, errors: &mut FieldErrors) {
+    let path = Path::new("status");
+    names::check(new.sub("status").sub("acceptedNames"), &path.child("acceptedNames"), errors);
 }
 
 /// Every version that was stored is still there.
@@ -173,6 +172,13 @@ fn check_stored(new: &Object, errors: &mut FieldErrors) {
         let stored = status.sub("storedVersions");
         errors.invalid(&path, stored, "must have at least one stored version");
         return;
+    }
+    for version in spec.list("versions") {
+        let name = version.text("name");
+        if version.flag("storage") && !status.texts("storedVersions").any(|known| known == name) {
+            let detail = format!("must have the storage version {name}");
+            errors.invalid(&path, status.sub("storedVersions"), detail);
+        }
     }
     for (i, version) in status.texts("storedVersions").enumerate() {
         if !spec.list("versions").iter().any(|known| known.text("name") == version) {
@@ -215,18 +221,26 @@ fn check_approval(new: &Object, errors: &mut FieldErrors) {
     }
 }
 
+fn is_approved(object: &Object) -> bool {
+    let mut errors = FieldErrors::new();
+    check_approval(object, &mut errors);
+    errors.is_empty()
+}
+
 fn check_step(new: &Object, old: &Object, errors: &mut FieldErrors) {
     let (spec, was) = (new.sub("spec"), old.sub("spec"));
-    for field in ["group", "scope"] {
-        if spec.sub(field) != was.sub(field) {
-            errors.invalid(&SPEC.child(field), spec.sub(field), "field is immutable");
-        }
-    }
-    let path = SPEC.child("names");
-    for field in ["plural", "kind"] {
-        let (new, old) = (spec.sub("names").sub(field), was.sub("names").sub(field));
+    let names = SPEC.child("names");
+    let mut keeps = |path: &Path<'_>, new: &Json, old: &Json| {
         if new != old {
-            errors.invalid(&path.child(field), new, "field is immutable");
+            errors.invalid(path, new, "field is immutable");
         }
+    };
+    let name = |spec: &'_ Json, field: &str| spec.sub("names").sub(field).clone();
+    // Once objects may be there, what decides about their keys and their shape stays.
+    if condition::holds(old, condition::ESTABLISHED) {
+        keeps(&SPEC.child("scope"), spec.sub("scope"), was.sub("scope"));
+        keeps(&names.child("kind"), &name(spec, "kind"), &name(was, "kind"));
     }
+    keeps(&SPEC.child("group"), spec.sub("group"), was.sub("group"));
+    keeps(&names.child("plural"), &name(spec, "plural"), &name(was, "plural"));
 }

@@ -18,13 +18,17 @@ pub(super) fn fill(names: &mut Map) {
     names.fill_text("listKind", &format!("{kind}List"));
 }
 
-/// Checks the names at `path`.
-pub(super) fn check(names: &Json, path: &Path<'_>, errors: &mut FieldErrors) {
+/// Checks that the names at `path` are all there.
+pub(super) fn check_required(names: &Json, path: &Path<'_>, errors: &mut FieldErrors) {
     for field in ["plural", "singular", "kind", "listKind"] {
         if names.text(field).is_empty() {
             errors.required(&path.child(field), "");
         }
     }
+}
+
+/// Checks the names at `path` that are there.
+pub(super) fn check(names: &Json, path: &Path<'_>, errors: &mut FieldErrors) {
     for field in ["plural", "singular"] {
         check_word(names.text(field), "", &path.child(field), errors);
     }

@@ -7,13 +7,13 @@ use orchestrator_core::resource::Network;
 use orchestrator_core::{Env, GroupVersionResource, ResourceDef, Store};
 
 use crate::admission::{self, Admission};
-use crate::authz::{Authorizer, Masters};
+use crate::authz::Authorizer;
 use crate::registry::Registry;
 use crate::server::{ApiServer, Parts};
 use crate::subresource::token::TokenIssuer;
 
 /// Says what an [`ApiServer`] is made of; without further words it serves all built-in kinds,
-/// with the built-in admission steps, to members of `system:masters`.
+/// with the built-in admission steps, to those whom the stored roles let.
 #[derive(Debug)]
 #[must_use = "nothing is served before `build`"]
 pub struct Builder {
@@ -22,7 +22,7 @@ pub struct Builder {
     resources: Option<Vec<ResourceDef>>,
     added: Vec<ResourceDef>,
     removed: Vec<GroupVersionResource>,
-    authorizer: Arc<dyn Authorizer>,
+    authorizer: Option<Arc<dyn Authorizer>>,
     admission: Vec<Arc<dyn Admission>>,
     nodes: Option<Arc<dyn NodeDialer>>,
     tokens: Option<Arc<dyn TokenIssuer>>,
@@ -37,7 +37,7 @@ impl Builder {
             resources: None,
             added: Vec::new(),
             removed: Vec::new(),
-            authorizer: Arc::new(Masters),
+            authorizer: None,
             admission: admission::builtin(),
             nodes: None,
             tokens: None,
@@ -63,9 +63,10 @@ impl Builder {
         self
     }
 
-    /// Asks this authorizer.
+    /// Asks this authorizer, instead of the roles that are stored; the roles that every cluster
+    /// has are then not made.
     pub fn authorizer(mut self, authorizer: Arc<dyn Authorizer>) -> Self {
-        self.authorizer = authorizer;
+        self.authorizer = Some(authorizer);
         self
     }
 

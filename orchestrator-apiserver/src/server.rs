@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use orchestrator_core::node::NodeDialer;
@@ -11,7 +11,8 @@ use orchestrator_core::{ApiRequest, ApiResponse, ApiService, Env, Status, Store,
 
 use crate::admission::Admission;
 use crate::alloc::Services;
-use crate::authz::{self, Attributes, Authorizer, Decision, Target};
+use crate::authn::Authenticators;
+use crate::authz::{self, Attributes, Authorizer, Decision, Rbac, Target};
 use crate::builder::Builder;
 use crate::registry::{Leases, Objects, Registry};
 use crate::subresource::token::TokenIssuer;
@@ -23,9 +24,15 @@ pub struct ApiServer {
     pub(crate) registry: Registry,
     pub(crate) objects: Objects,
     pub(crate) authorizer: Arc<dyn Authorizer>,
+    /// The rights that stored roles give, whoever decides about requests.
+    pub(crate) roles: Arc<Rbac>,
+    /// Whether the roles that every cluster has are made at the start.
+    pub(crate) with_policy: bool,
     pub(crate) admission: Vec<Arc<dyn Admission>>,
     pub(crate) nodes: Option<Arc<dyn NodeDialer>>,
     pub(crate) tokens: Option<Arc<dyn TokenIssuer>>,
+    /// Who tells whom a token belongs to, besides `tokens`; known once the server has a face.
+    pub(crate) authenticators: OnceLock<Authenticators>,
     pub(crate) network: Network,
     pub(crate) leases: Leases,
     pub(crate) services: Services,
@@ -36,7 +43,7 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) env: Env,
     pub(crate) registry: Registry,
-    pub(crate) authorizer: Arc<dyn Authorizer>,
+    pub(crate) authorizer: Option<Arc<dyn Authorizer>>,
     pub(crate) admission: Vec<Arc<dyn Admission>>,
     pub(crate) nodes: Option<Arc<dyn NodeDialer>>,
     pub(crate) tokens: Option<Arc<dyn TokenIssuer>>,
@@ -50,16 +57,21 @@ impl ApiServer {
     }
 
     pub(crate) fn new(parts: Parts) -> Self {
+        let objects = Objects::new(Arc::clone(&parts.store), parts.registry.clone());
+        let roles = Arc::new(Rbac::new(objects.clone()));
         Self {
-            leases: Leases::new(Arc::clone(&parts.store), parts.env.clone()),
+            with_policy: parts.authorizer.is_none(),
+            authorizer: parts.authorizer.unwrap_or_else(|| authz::standard(&objects, &roles)),
+            roles,
+            leases: Leases::new(parts.store, parts.env.clone()),
             services: Services::new(&parts.network),
-            objects: Objects::new(parts.store, parts.registry.clone()),
+            objects,
             env: parts.env,
             registry: parts.registry,
-            authorizer: parts.authorizer,
             admission: parts.admission,
             nodes: parts.nodes,
             tokens: parts.tokens,
+            authenticators: OnceLock::new(),
             network: parts.network,
         }
     }

@@ -4,17 +4,23 @@
 //! one that knows the caller decides. A caller without credentials is anonymous; credentials that
 //! nobody knows are an error, so that a mistyped token does not quietly become anonymous.
 
+mod bootstrap_token;
 mod certificate;
 mod impersonation;
+mod oidc;
 mod service_account;
 mod static_token;
+mod webhook;
 
+pub use bootstrap_token::BootstrapTokens;
 pub use certificate::ClientCertificates;
+pub use oidc::{Oidc, OidcConfig};
 pub use orchestrator_wire::certificate::user_of_certificate;
-pub use service_account::ServiceAccountTokens;
-pub use static_token::StaticTokens;
+pub use service_account::{ISSUER, ServiceAccountTokens};
+pub use static_token::{StaticTokens, TokenFileError};
+pub use webhook::TokenWebhook;
 
-pub(crate) use impersonation::impersonate;
+pub(crate) use impersonation::{Purpose, impersonate, is_asked_for};
 
 use std::fmt;
 use std::sync::Arc;

@@ -2,17 +2,38 @@
 //!
 //! The server asks one [`Authorizer`] about every request, after authentication and before
 //! anything else is looked at, so that a caller without rights learns nothing about what exists.
+//! That of a cluster is a [`Union`] of [`Masters`], [`Nodes`] and [`Rbac`]. Rights beyond the request itself, which a write of a role would give away, are held
+//! to account in `grants`.
 
+mod always;
+mod follow;
+pub(crate) mod grants;
 mod masters;
 mod message;
+mod node;
+mod rbac;
+mod rule;
+mod union;
+mod webhook;
 
+pub use always::{AlwaysAllow, AlwaysDeny};
 pub use masters::Masters;
 pub use message::forbidden;
+pub use node::Nodes;
+pub use rbac::Rbac;
+pub(crate) use rbac::missing;
+pub use rule::Rule;
+pub use union::Union;
+pub use webhook::{Webhook, WebhookError};
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use orchestrator_core::UserInfo;
+use orchestrator_core::selector::FieldRequirement;
+
+use crate::registry::Objects;
 
 /// What a caller wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +70,8 @@ pub struct ResourceTarget<'a> {
     pub namespace: &'a str,
     /// The name.
     pub name: &'a str,
+    /// The conditions on fields that narrow a collection.
+    pub fields: &'a [FieldRequirement],
 }
 
 /// What an [`Authorizer`] says.
@@ -76,19 +99,15 @@ impl Decision {
     }
 }
 
-/// A rule that holds for a user, as a `SelfSubjectRulesReview` lists it.
+/// The rules that hold for a user, as a `SelfSubjectRulesReview` lists them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rule {
-    /// The verbs, `*` for all.
-    pub verbs: Vec<String>,
-    /// The groups of the resources; empty for a rule about paths.
-    pub api_groups: Vec<String>,
-    /// The resources.
-    pub resources: Vec<String>,
-    /// The names of the objects; empty for all.
-    pub resource_names: Vec<String>,
-    /// The paths; empty for a rule about resources.
-    pub paths: Vec<String>,
+pub struct Rules {
+    /// The rules.
+    pub rules: Vec<Rule>,
+    /// Whether others may hold too, which cannot be listed.
+    pub is_incomplete: bool,
+    /// Why some are missing; often empty.
+    pub error: String,
 }
 
 /// Decides who may do what.
@@ -101,10 +120,20 @@ pub trait Authorizer: fmt::Debug + Send + Sync + 'static {
     /// Decides one request.
     async fn authorize(&self, attributes: Attributes<'_>) -> Decision;
 
-    /// The rules that hold for `user` in `namespace`, and whether the list is complete.
-    async fn rules(&self, _user: &UserInfo, _namespace: &str) -> (Vec<Rule>, bool) {
-        (Vec::new(), false)
+    /// The rules that hold for `user` in `namespace`.
+    async fn rules(&self, _user: &UserInfo, _namespace: &str) -> Rules {
+        Rules { is_incomplete: true, ..Rules::default() }
     }
+}
+
+/// The authorizer of a cluster: masters, nodes by what their pods use, then roles.
+pub(crate) fn standard(objects: &Objects, roles: &Arc<Rbac>) -> Arc<dyn Authorizer> {
+    Arc::new(
+        Union::default()
+            .with(Arc::new(Masters))
+            .with(Arc::new(Nodes::new(objects.clone())))
+            .with(Arc::clone(roles) as _),
+    )
 }
 
 #[cfg(test)]

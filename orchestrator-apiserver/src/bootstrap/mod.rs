@@ -2,9 +2,12 @@
 //!
 //! The objects are data: `objects.json` holds those that are the same everywhere, and what
 //! depends on the cluster's own addresses is made here. Each is made through the same path as any
-//! other object, and only where it is missing.
+//! other object, and only where it is missing. Roles and bindings are in `policy`.
 
 mod advertise;
+mod policy;
+
+pub(crate) use policy::rules_of;
 
 use std::net::SocketAddr;
 
@@ -29,6 +32,9 @@ pub(crate) async fn run(server: &ApiServer) -> Result<(), Status> {
     let objects: Vec<Object> = serde_json::from_str(&text).expect("the file is tested");
     for object in objects {
         make(server, object).await?;
+    }
+    if server.with_policy {
+        policy::run(server).await?;
     }
     make(server, service_range(server)).await?;
     if let Some(service) = api_service(server) {

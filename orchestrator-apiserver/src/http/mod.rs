@@ -12,6 +12,7 @@
 
 mod answer;
 mod body;
+mod caller;
 mod fixed;
 mod media;
 mod metrics;

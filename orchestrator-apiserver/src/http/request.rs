@@ -8,6 +8,7 @@ use orchestrator_core::{ApiRequest, Status, UserInfo, Verb};
 use super::media;
 use super::path::ResourcePath;
 use super::query::Query;
+use crate::pipeline::STREAM_VERB;
 
 /// The parts of objects that are streams: any method opens them.
 const STREAMS: [&str; 4] = ["attach", "exec", "portforward", "proxy"];
@@ -39,6 +40,26 @@ pub(crate) fn verb(method: &Method, path: &ResourcePath, query: &Query) -> Resul
     })
 }
 
+/// The verb that counts for rights: that of a stream depends on the method that opens it.
+pub(crate) fn word(verb: Verb, method: &Method) -> &'static str {
+    match (verb, method) {
+        (Verb::Connect, &Method::GET | &Method::HEAD) => "get",
+        (Verb::Connect, &Method::PUT) => "update",
+        (Verb::Connect, &Method::PATCH) => "patch",
+        (Verb::Connect, &Method::DELETE) => "delete",
+        (Verb::Connect, &Method::POST) => "create",
+        (Verb::Connect, _) => "",
+        (verb, _) => verb.word(),
+    }
+}
+
+/// Tells the request the verb that counts for rights.
+pub(crate) fn told(mut request: ApiRequest, method: &Method) -> ApiRequest {
+    let word = word(request.verb, method).to_owned();
+    request.options.rest.insert(0, (STREAM_VERB.into(), word));
+    request
+}
+
 /// Whether requests of a verb carry a body.
 pub(crate) fn has_body(verb: Verb) -> bool {
     verb.writes()
@@ -66,9 +87,6 @@ pub(crate) fn build(
     let mut name = path.name;
     if path.watch && !name.is_empty() {
         select_name(&mut options, &std::mem::take(&mut name));
-    }
-    if !path.rest.is_empty() {
-        options.rest.push(("path".into(), path.rest));
     }
     let mut request = ApiRequest::new(verb, path.resource, user)
         .namespace(path.namespace)

@@ -12,7 +12,7 @@ use bytes::{Buf, Bytes};
 use futures::StreamExt;
 use futures::future::{Either, select};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, header};
 use http_body::Body;
 use orchestrator_core::node::ExecOptions;
 use orchestrator_core::service::ResponseBody;
@@ -25,8 +25,8 @@ use super::path::{ResourcePath, Route};
 use super::proxy::{self, Onward};
 use super::query::Query;
 use super::request::{self, text};
-use super::{body, fixed};
-use crate::authn::{Authenticators, Credentials, ServiceAccountTokens, impersonate};
+use super::{body, caller, fixed};
+use crate::authn::{Authenticators, ServiceAccountTokens};
 use crate::discovery::{Discovery, Health};
 use crate::encode::{self, Form, Include, Payload, Wish};
 use crate::openapi::OpenApi;
@@ -61,10 +61,6 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
 }
 
-/// The user that a connection's client certificate names, as an extension of its requests.
-#[derive(Clone, Debug)]
-pub(crate) struct PeerUser(pub(crate) Arc<UserInfo>);
-
 impl fmt::Debug for HttpService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpService").field("user", &self.user).finish_non_exhaustive()
@@ -84,6 +80,8 @@ impl HttpService {
         authenticators: Authenticators,
         keys: Option<Arc<ServiceAccountTokens>>,
     ) -> Self {
+        // The first face tells; others know the same tokens.
+        let _ = server.authenticators.set(authenticators.clone());
         let shared = Shared {
             openapi: OpenApi::new(server.registry().clone()),
             sessions: Sessions::new(server.env().clone()),
@@ -116,7 +114,7 @@ impl HttpService {
         let _running = self.shared.metrics.running();
         let head = request.method() == Method::HEAD;
         let (mut parts, body) = request.into_parts();
-        let mut answer = match self.user(&parts).await {
+        let mut answer = match caller::user(&self.shared, self.user.as_deref(), &parts).await {
             Ok(user) => self.route(&mut parts, body, user).await,
             Err(status) => answer::failure(&status, Form::PLAIN),
         };
@@ -130,19 +128,6 @@ impl HttpService {
             *answer.body_mut() = Payload::empty();
         }
         answer
-    }
-
-    async fn user(&self, parts: &Parts) -> Result<UserInfo, Status> {
-        let bearer = bearer(&parts.headers);
-        let certificate = parts.extensions.get::<PeerUser>().map(|peer| &*peer.0);
-        let caller = match (&self.user, bearer.as_deref(), certificate) {
-            (Some(user), None, None) => UserInfo::clone(user),
-            (_, bearer, certificate) => {
-                let credentials = Credentials { bearer, certificate };
-                self.shared.authenticators.authenticate(credentials).await?
-            }
-        };
-        impersonate(caller, &parts.headers)
     }
 
     async fn route<B>(&self, parts: &mut Parts, body: B, user: UserInfo) -> Answer
@@ -285,6 +270,7 @@ impl Call<'_> {
         let headers = &self.parts.headers;
         let at = path.clone();
         let request = request::build(Verb::Connect, at, self.query, headers, Bytes::new(), user)?;
+        let request = request::told(request, &self.parts.method);
         let response = self.service.shared.server.call(request).await?;
         let ResponseBody::Proxy(target) = response.body else {
             return Err(Status::internal("the request goes nowhere"));
@@ -303,6 +289,7 @@ impl Call<'_> {
     async fn connect(&mut self, path: ResourcePath, user: UserInfo) -> Result<Answer, Status> {
         let headers = &self.parts.headers;
         let request = request::build(Verb::Connect, path, self.query, headers, Bytes::new(), user)?;
+        let request = request::told(request, &self.parts.method);
         let shared = &self.service.shared;
         let Some(upgrade) = Upgrade::take(self.parts) else {
             return Err(self.without_upgrade(request).await);
@@ -352,21 +339,6 @@ fn until_stop(payload: &mut Payload, shared: &Shared) {
         let frames = frames.take_until(Box::pin(shared.health.stopped()));
         *payload = Payload::Stream(Box::pin(Held::new(frames, shared.metrics.watching())));
     }
-}
-
-/// The bearer token of a request: in the usual header, or, since browsers cannot set that for a
-/// WebSocket, as a subprotocol.
-fn bearer(headers: &HeaderMap) -> Option<String> {
-    if let Some(value) = headers.get(header::AUTHORIZATION) {
-        let value = value.to_str().unwrap_or_default();
-        if value.is_empty() {
-            return None;
-        }
-        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-        // Another scheme is a credential too, one that nobody knows.
-        return Some(if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" }.into());
-    }
-    session::bearer_subprotocol(headers)
 }
 
 impl<B> tower::Service<Request<B>> for HttpService

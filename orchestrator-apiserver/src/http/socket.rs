@@ -12,7 +12,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::HttpService;
-use super::service::PeerUser;
+use super::caller::PeerUser;
 use crate::encode::Payload;
 
 /// Listens on `bind` and serves over TLS.

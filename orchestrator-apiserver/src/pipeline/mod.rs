@@ -5,6 +5,7 @@ mod authorize;
 mod cx;
 mod route;
 
+pub(crate) use authorize::STREAM_VERB;
 pub(crate) use cx::Cx;
 
 use std::mem;

@@ -12,6 +12,7 @@ use orchestrator_core::{Json, Revision, Status};
 use super::{admit, body, managed, metadata, options};
 use crate::admission::Operation;
 use crate::alloc::{self, Reservation};
+use crate::authz::grants;
 use crate::pipeline::Cx;
 use crate::registry::{Beside, Created};
 
@@ -56,6 +57,7 @@ impl New {
 pub(crate) async fn make(cx: &Cx<'_>, new: New) -> Result<Item, Status> {
     let New { object, managed } = new;
     let mut object = admit::mutate(cx, Operation::Create, object, None).await?;
+    grants::check(cx, &object, None).await?;
     let wanted = object.meta_mut().remove("resourceVersion");
     if wanted.as_ref().and_then(Json::as_str).is_some_and(|text| text != "0")
         && !cx.request.options.is_dry_run()

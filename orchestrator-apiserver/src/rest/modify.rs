@@ -13,6 +13,7 @@ use orchestrator_core::{Json, Revision, Status};
 use super::{admit, managed, metadata, removal, revision};
 use crate::admission::Operation;
 use crate::alloc::{self, Reservation};
+use crate::authz::grants;
 use crate::pipeline::Cx;
 use crate::registry::{Beside, Stored, Swapped};
 
@@ -93,6 +94,7 @@ async fn attempt(
     let old = &*current.object;
     let new = change.make(cx, current)?;
     let mut new = admit::mutate(cx, Operation::Update, new, Some(old)).await?;
+    grants::check(cx, &new, Some(old)).await?;
     check_uid(cx, change.wanted_uid(), old)?;
     check_revision(cx, &mut new, current.stored.revision())?;
     metadata::place(cx, &mut new)?;

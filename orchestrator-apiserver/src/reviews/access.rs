@@ -6,10 +6,12 @@ use orchestrator_core::field::{FieldError, FieldErrorKind, FieldErrors, Path};
 use orchestrator_core::object::Object;
 use orchestrator_core::request::Body;
 use orchestrator_core::resource::GroupKind;
+use orchestrator_core::selector::FieldRequirement;
 use orchestrator_core::service::ResponseBody;
 use orchestrator_core::{Json, Status, UserInfo};
 use serde_json::json;
 
+use super::selector;
 use crate::authz::{Attributes, Decision, ResourceTarget, Target};
 use crate::pipeline::Cx;
 use crate::rest::{body, metadata, options};
@@ -39,7 +41,9 @@ pub(super) async fn answer(cx: &Cx<'_>, body: Body, of: Of) -> Result<ResponseBo
         Of::Myself => cx.request.user.clone(),
         _ => user(&review),
     };
-    let decision = cx.server.authorizer.authorize(attributes(&review, &user)).await;
+    let fields = selector::fields(&review);
+    let asked = attributes(&review, &user, &fields);
+    let decision = cx.server.authorizer.authorize(asked).await;
     let mut status = json!({"allowed": decision.is_allowed()});
     if let Decision::Deny(_) = decision {
         status["denied"] = Json::Bool(true);
@@ -51,7 +55,11 @@ pub(super) async fn answer(cx: &Cx<'_>, body: Body, of: Of) -> Result<ResponseBo
     Ok(ResponseBody::plain(201, review))
 }
 
-fn attributes<'r>(review: &'r Object, user: &'r UserInfo) -> Attributes<'r> {
+fn attributes<'r>(
+    review: &'r Object,
+    user: &'r UserInfo,
+    fields: &'r [FieldRequirement],
+) -> Attributes<'r> {
     let text = |part: &str, name: &str| review.text_at(&["spec", part, name]);
     if review.at(&["spec", "nonResourceAttributes"]).is_some_and(Json::is_object) {
         let part = "nonResourceAttributes";
@@ -69,6 +77,7 @@ fn attributes<'r>(review: &'r Object, user: &'r UserInfo) -> Attributes<'r> {
         subresource: text(part, "subresource"),
         namespace: text(part, "namespace"),
         name: text(part, "name"),
+        fields,
     };
     Attributes { user, verb: text(part, "verb"), target: Target::Resource(target) }
 }
@@ -123,6 +132,9 @@ fn check(review: &Object, of: Of) -> FieldErrors {
     if of != Of::Myself && !names_somebody(review) {
         let why = "at least one of user or group must be specified";
         errors.push(FieldError::invalid(&spec.child("user"), &Json::from(""), why));
+    }
+    if let Some(resource) = resource {
+        selector::check(resource, &spec.child("resourceAttributes"), &mut errors);
     }
     let asked = review.text_at(&["spec", "resourceAttributes", "namespace"]);
     if of == Of::Local && resource.is_some() && asked != review.namespace() {

@@ -3,6 +3,7 @@
 mod access;
 mod myself;
 mod rules;
+mod selector;
 mod token;
 
 use orchestrator_core::request::Body;

@@ -17,30 +17,18 @@ pub(super) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Stat
     if namespace.is_empty() {
         return Err(Status::bad_request("no namespace on request"));
     }
-    let (rules, complete) = cx.server.authorizer.rules(&cx.request.user, namespace).await;
+    let found = cx.server.authorizer.rules(&cx.request.user, namespace).await;
     let (paths, resources): (Vec<_>, Vec<_>) =
-        rules.iter().partition(|rule| !rule.paths.is_empty());
-    review.set(
-        "status",
-        json!({
-            "resourceRules": resources.into_iter().map(of_resources).collect::<Vec<_>>(),
-            "nonResourceRules": paths.into_iter().map(of_paths).collect::<Vec<_>>(),
-            "incomplete": !complete,
-        }),
-    );
-    Ok(ResponseBody::plain(201, review))
-}
-
-fn of_resources(rule: &Rule) -> Json {
-    let mut shown = json!({
-        "verbs": rule.verbs, "apiGroups": rule.api_groups, "resources": rule.resources,
+        found.rules.iter().partition(|rule| !rule.paths.is_empty());
+    let shown = |rules: Vec<&Rule>| rules.into_iter().map(Rule::to_json).collect::<Vec<_>>();
+    let mut status = json!({
+        "resourceRules": shown(resources),
+        "nonResourceRules": shown(paths),
+        "incomplete": found.is_incomplete,
     });
-    if !rule.resource_names.is_empty() {
-        shown["resourceNames"] = json!(rule.resource_names);
+    if !found.error.is_empty() {
+        status["evaluationError"] = Json::from(found.error);
     }
-    shown
-}
-
-fn of_paths(rule: &Rule) -> Json {
-    json!({"verbs": rule.verbs, "nonResourceURLs": rule.paths})
+    review.set("status", status);
+    Ok(ResponseBody::plain(201, review))
 }

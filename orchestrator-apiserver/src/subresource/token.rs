@@ -3,7 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use orchestrator_core::env::rfc3339;
 use orchestrator_core::field::{FieldError, Path};
 use orchestrator_core::object::Object;
@@ -25,6 +25,13 @@ const MIN_EXPIRATION_S: i64 = 600;
 /// The longest time for which a token can be had, in seconds.
 const MAX_EXPIRATION_S: i64 = 1 << 32;
 
+/// For how long nodes ask for the tokens of pods, in seconds: those are given for longer, so that
+/// programs that read their token only once go on.
+const POD_EXPIRATION_S: i64 = 3607;
+
+/// For how long such tokens are valid, in seconds: a year.
+const EXTENDED_EXPIRATION_S: i64 = 365 * 24 * 3600;
+
 /// What a token shall say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenSpec {
@@ -38,6 +45,9 @@ pub struct TokenSpec {
     pub audiences: Vec<String>,
     /// How long it is valid, in seconds.
     pub expiration_s: i64,
+    /// After how many seconds the holder should fetch another, where the token is valid for longer
+    /// than it was asked to be.
+    pub warn_after_s: Option<i64>,
     /// The object that the token ends with.
     pub bound: Option<BoundObject>,
     /// The node of the pod that the token is bound to, with its uid.
@@ -103,12 +113,16 @@ pub(crate) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Stat
     check_expiration(expiration_s)?;
     let (bound, node) = bound(cx, &request).await?;
     let audiences = request.at(&["spec", "audiences"]).and_then(Json::as_array);
+    let for_pod = bound.as_ref().is_some_and(|bound| bound.kind == "Pod");
+    let extended =
+        for_pod && expiration_s == POD_EXPIRATION_S && audiences.is_none_or(Vec::is_empty);
     let spec = TokenSpec {
         namespace: cx.request.namespace.clone(),
         service_account: cx.request.name.clone(),
         service_account_uid: account.tree()?.uid().to_owned(),
         audiences: texts(audiences),
-        expiration_s,
+        expiration_s: if extended { EXTENDED_EXPIRATION_S } else { expiration_s },
+        warn_after_s: extended.then_some(expiration_s),
         bound,
         node,
     };
@@ -123,7 +137,11 @@ pub(crate) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Stat
     spec.insert("audiences".into(), Json::from(issued.audiences));
     spec.insert("expirationSeconds".into(), Json::from(expiration_s));
     spec.entry("boundObjectRef").or_insert(Json::Null);
-    let expires = rfc3339(issued.expires);
+    let expires = match extended {
+        true => cx.server.env.now().saturating_add(SignedDuration::from_secs(expiration_s)),
+        false => Ok(issued.expires),
+    };
+    let expires = rfc3339(expires.map_err(Status::internal)?);
     request.set("status", json!({"token": issued.token, "expirationTimestamp": expires}));
     Ok(ResponseBody::plain(201, request))
 }

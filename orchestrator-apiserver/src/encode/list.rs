@@ -76,7 +76,7 @@ impl Parts {
             }),
             false => Box::new(|out, item| item.append_wire(out)),
         };
-        let head = head(&format!("{}List", def.kind), &def.api_version(), &list, "items");
+        let head = head(&def.list_kind(), &def.api_version(), &list, "items");
         Self { head, items: list.items.into_iter().enumerate(), append, tail: b"]}" }
     }
 

@@ -236,6 +236,7 @@ pub(crate) mod tests_support {
         ResourceDef {
             gvr: GroupVersionResource::new(group, version, plural),
             kind: "Kind".into(),
+            list_kind: "".into(),
             singular: "kind".into(),
             short_names: Vec::new(),
             categories: Vec::new(),

@@ -36,6 +36,8 @@ pub struct ResourceDef {
     pub gvr: GroupVersionResource,
     /// The kind.
     pub kind: Word,
+    /// The kind of lists; empty for the kind with `List` behind it.
+    pub list_kind: Word,
     /// The singular, as in `pod`.
     pub singular: Word,
     /// Short names, as in `po`.
@@ -124,6 +126,7 @@ impl ResourceDef {
         Self {
             singular: kind.to_lowercase().into(),
             kind,
+            list_kind: Word::default(),
             short_names: Vec::new(),
             categories: Vec::new(),
             scope,
@@ -156,6 +159,14 @@ impl ResourceDef {
     /// `group/version`, or the version alone in the core group.
     pub fn api_version(&self) -> String {
         api_version(&self.gvr.group, &self.gvr.version)
+    }
+
+    /// The kind of lists, as in `PodList`.
+    pub fn list_kind(&self) -> Word {
+        match self.list_kind.is_empty() {
+            true => format!("{}List", self.kind).into(),
+            false => self.list_kind.clone(),
+        }
     }
 
     /// Whether objects live in namespaces.

@@ -20,6 +20,8 @@ use std::sync::{Arc, LazyLock};
 
 use rustc_hash::FxHashMap;
 
+use crate::Json;
+
 pub use openapi::OpenApiError;
 pub use scalar::{Scalar, ScalarError};
 pub use types::{
@@ -47,6 +49,8 @@ pub struct Schema {
     definitions: Vec<Definition>,
     by_name: FxHashMap<Text, DefId>,
     by_kind: FxHashMap<Text, Vec<DefId>>,
+    /// What it was made from, where that is an OpenAPI schema.
+    source: Option<Box<Json>>,
 }
 
 impl Schema {
@@ -87,6 +91,11 @@ impl Schema {
     /// The definition behind a reference of this schema.
     pub fn get(&self, id: DefId) -> &Definition {
         &self.definitions[id.0 as usize]
+    }
+
+    /// The OpenAPI schema that this one was made from at run time.
+    pub fn source(&self) -> Option<&Json> {
+        self.source.as_deref()
     }
 
     /// All definitions in the order of their names.

@@ -42,10 +42,22 @@ impl Schema {
             "x-kubernetes-preserve-unknown-fields".to_owned(),
             Json::Bool(true),
         )]));
-        let root = builder.object(as_object(openapi.unwrap_or(&any), "")?, true, 0)?;
-        builder.definitions[root.0 as usize].kinds.push(gvk);
-        Ok(Schema::build(builder.definitions))
+        let openapi = openapi.unwrap_or(&any);
+        let root = builder.object(as_object(openapi, "")?, true, 0)?;
+        let definition = &mut builder.definitions[root.0 as usize];
+        definition.name = Text::Owned(published_name(&gvk));
+        definition.kinds.push(gvk);
+        let mut schema = Schema::build(builder.definitions);
+        schema.source = Some(Box::new(openapi.clone()));
+        Ok(schema)
     }
+}
+
+/// The name of a kind in published documents, as in `com.example.v1.Widget`.
+fn published_name(gvk: &Gvk) -> String {
+    let mut parts: Vec<&str> = gvk.group.rsplit('.').collect();
+    parts.extend([&*gvk.version, &*gvk.kind]);
+    parts.join(".")
 }
 
 struct Builder {

@@ -35,6 +35,7 @@ fn definition(facts: Facts) -> ResourceDef {
         table: tables::of(&facts.gvr, facts.columns),
         gvr: facts.gvr,
         kind: facts.kind,
+        list_kind: Word::default(),
         singular: facts.singular,
         short_names: facts.short_names,
         categories: facts.categories,

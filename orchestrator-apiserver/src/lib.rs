@@ -24,6 +24,7 @@ mod builder;
 mod discovery;
 pub mod kubelet;
 pub mod openapi;
+pub mod outbound;
 mod pipeline;
 mod registry;
 mod rest;

@@ -9,17 +9,24 @@ use serde_json::Value;
 const JSON: &str = "orchestrator-json";
 
 /// What each crate may use of the workspace; tests and benches may use anything.
-const LAYERS: [(&str, &[&str]); 21] = [
+const LAYERS: [(&str, &[&str]); 22] = [
     (JSON, &[]),
     ("orchestrator-core", &[]),
-    ("orchestrator-custom", &["orchestrator-core"]),
-    ("orchestrator-kinds", &["orchestrator-core", "orchestrator-custom"]),
+    ("orchestrator-cel", &["orchestrator-core"]),
+    ("orchestrator-custom", &["orchestrator-core", "orchestrator-cel"]),
+    ("orchestrator-kinds", &["orchestrator-core", "orchestrator-cel", "orchestrator-custom"]),
     ("orchestrator-client", &["orchestrator-core", "orchestrator-wire"]),
     ("orchestrator-store", &["orchestrator-core"]),
     ("orchestrator-wire", &["orchestrator-core"]),
     (
         "orchestrator-apiserver",
-        &["orchestrator-core", "orchestrator-custom", "orchestrator-kinds", "orchestrator-wire"],
+        &[
+            "orchestrator-core",
+            "orchestrator-cel",
+            "orchestrator-custom",
+            "orchestrator-kinds",
+            "orchestrator-wire",
+        ],
     ),
     ("orchestrator-sched", &["orchestrator-core", "orchestrator-client"]),
     ("orchestrator-controllers", &["orchestrator-core", "orchestrator-client"]),

@@ -1,0 +1,6 @@
+//! Expressions and what becomes of them.
+
+mod costs;
+mod errors;
+mod hostile;
+mod values;

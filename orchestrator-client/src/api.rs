@@ -226,6 +226,19 @@ impl<K: Kind> Api<K> {
         self.patch_part(key, "status", patch).await
     }
 
+    /// Changes an object through one of its parts, such as `approval`.
+    ///
+    /// # Errors
+    /// As [`patch`](Self::patch).
+    pub async fn patch_sub(
+        &self,
+        key: &ObjectKey,
+        subresource: &str,
+        patch: Patch,
+    ) -> Result<Arc<K>, Status> {
+        self.patch_part(key, subresource, patch).await
+    }
+
     async fn patch_part(
         &self,
         key: &ObjectKey,

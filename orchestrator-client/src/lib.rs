@@ -27,6 +27,6 @@ pub use client::Client;
 pub use informer::{Cache, INDEX_OWNER, Informer, Informers};
 pub use kind::{Kind, KindExt, gvr, gvr_of};
 pub use manifest::{Applied, Manifest, ManifestError};
-pub use recorder::Recorder;
+pub use recorder::{Recorder, reference};
 pub use remote::{ConfigError, RemoteConfig};
 pub use writes::{Write, record_writes};

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use orchestrator_core::controller::Controller;
 
 use crate::ControllerDeps;
+use crate::bootstrap::{BootstrapSigner, TokenCleaner};
+use crate::certificates::{CertificateApprover, CertificateCleaner, CertificateSigner};
+use crate::clusterroleaggregation::ClusterRoleAggregationController;
 use crate::cronjob::CronJobController;
 use crate::daemonset::DaemonSetController;
 use crate::deployment::DeploymentController;
@@ -12,19 +15,23 @@ use crate::disruption::DisruptionController;
 use crate::endpoints::EndpointsController;
 use crate::endpointslice::EndpointSliceController;
 use crate::garbage::GarbageCollector;
+use crate::horizontalpodautoscaler::HorizontalPodAutoscalerController;
 use crate::job::JobController;
 use crate::mirroring::MirroringController;
 use crate::namespace::NamespaceController;
 use crate::nodeipam::NodeIpamController;
 use crate::nodelifecycle::NodeLifecycleController;
 use crate::podgc::PodGarbageCollector;
-use crate::replicaset::ReplicaSetController;
+use crate::replicaset::{ReplicaSetController, ReplicationControllerController};
 use crate::resourcequota::ResourceQuotaController;
 use crate::rootca::RootCaController;
 use crate::serviceaccount::ServiceAccountController;
 use crate::statefulset::StatefulSetController;
 use crate::tainteviction::TaintEvictionController;
 use crate::ttl::TtlController;
+use crate::volume::{
+    ClaimProtection, EphemeralVolumeController, ExpansionController, VolumeBinder, VolumeProtection,
+};
 
 /// All built-in controllers whose resources the API serves.
 ///
@@ -65,6 +72,12 @@ const DEPLOYMENTS: (&str, &str, &str) = ("apps", "v1", "deployments");
 const STATEFULSETS: (&str, &str, &str) = ("apps", "v1", "statefulsets");
 const BUDGETS: (&str, &str, &str) = ("policy", "v1", "poddisruptionbudgets");
 const JOBS: (&str, &str, &str) = ("batch", "v1", "jobs");
+const SECRETS: (&str, &str, &str) = ("", "v1", "secrets");
+const CLAIMS: (&str, &str, &str) = ("", "v1", "persistentvolumeclaims");
+const VOLUMES: (&str, &str, &str) = ("", "v1", "persistentvolumes");
+const CONFIG_MAPS: (&str, &str, &str) = ("", "v1", "configmaps");
+const CERTIFICATES: (&str, &str, &str) =
+    ("certificates.k8s.io", "v1", "certificatesigningrequests");
 
 /// The controllers in the order in which they start.
 const MAKERS: &[Maker] = &[
@@ -74,11 +87,12 @@ const MAKERS: &[Maker] = &[
         needs: &[NAMESPACES, ("", "v1", "serviceaccounts")],
         make: |deps| Arc::new(ServiceAccountController::new(deps)),
     },
-    Maker {
-        needs: &[NAMESPACES, ("", "v1", "configmaps")],
-        make: |deps| Arc::new(RootCaController::new(deps)),
-    },
+    Maker { needs: &[NAMESPACES, CONFIG_MAPS], make: |deps| Arc::new(RootCaController::new(deps)) },
     Maker { needs: &[PODS, REPLICASETS], make: |deps| Arc::new(ReplicaSetController::new(deps)) },
+    Maker {
+        needs: &[PODS, ("", "v1", "replicationcontrollers")],
+        make: |deps| Arc::new(ReplicationControllerController::new(deps)),
+    },
     Maker {
         needs: &[PODS, REPLICASETS, DEPLOYMENTS],
         make: |deps| Arc::new(DeploymentController::new(deps)),
@@ -113,7 +127,7 @@ const MAKERS: &[Maker] = &[
         make: |deps| Arc::new(DaemonSetController::new(deps)),
     },
     Maker {
-        needs: &[PODS, REVISIONS, STATEFULSETS, ("", "v1", "persistentvolumeclaims")],
+        needs: &[PODS, REVISIONS, STATEFULSETS, CLAIMS],
         make: |deps| Arc::new(StatefulSetController::new(deps)),
     },
     Maker {
@@ -121,7 +135,28 @@ const MAKERS: &[Maker] = &[
         make: |deps| Arc::new(DisruptionController::new(deps)),
     },
     Maker {
+        needs: &[PODS, ("autoscaling", "v2", "horizontalpodautoscalers")],
+        make: |deps| Arc::new(HorizontalPodAutoscalerController::new(deps)),
+    },
+    Maker {
         needs: &[("", "v1", "resourcequotas")],
         make: |deps| Arc::new(ResourceQuotaController::new(deps)),
     },
+    Maker {
+        needs: &[("rbac.authorization.k8s.io", "v1", "clusterroles")],
+        make: |deps| Arc::new(ClusterRoleAggregationController::new(deps)),
+    },
+    Maker { needs: &[CERTIFICATES], make: |deps| Arc::new(CertificateApprover::new(deps)) },
+    Maker { needs: &[CERTIFICATES], make: |deps| Arc::new(CertificateSigner::new(deps)) },
+    Maker { needs: &[CERTIFICATES], make: |deps| Arc::new(CertificateCleaner::new(deps)) },
+    Maker { needs: &[SECRETS, CONFIG_MAPS], make: |deps| Arc::new(BootstrapSigner::new(deps)) },
+    Maker { needs: &[SECRETS], make: |deps| Arc::new(TokenCleaner::new(deps)) },
+    Maker {
+        needs: &[CLAIMS, VOLUMES, ("storage.k8s.io", "v1", "storageclasses")],
+        make: |deps| Arc::new(VolumeBinder::new(deps)),
+    },
+    Maker { needs: &[CLAIMS, PODS], make: |deps| Arc::new(ClaimProtection::new(deps)) },
+    Maker { needs: &[VOLUMES], make: |deps| Arc::new(VolumeProtection::new(deps)) },
+    Maker { needs: &[CLAIMS, VOLUMES], make: |deps| Arc::new(ExpansionController::new(deps)) },
+    Maker { needs: &[CLAIMS, PODS], make: |deps| Arc::new(EphemeralVolumeController::new(deps)) },
 ];

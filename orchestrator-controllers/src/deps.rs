@@ -8,6 +8,9 @@ use orchestrator_client::{Client, Informers, Recorder};
 use orchestrator_core::resource::GroupResource;
 use orchestrator_core::{Env, GroupVersionResource, ResourceDef, Verb};
 
+use crate::certificates::Authority;
+use crate::volume::Provisioner;
+
 /// What the built-in controllers are made from.
 #[derive(Clone, Debug)]
 pub struct ControllerDeps {
@@ -58,6 +61,10 @@ pub struct Config {
     pub node_grace: Duration,
     /// How long a new node may take to speak for the first time.
     pub node_startup_grace: Duration,
+    /// Signs what certificate requests ask for; nothing is signed without.
+    pub authority: Option<Arc<Authority>>,
+    /// Make volumes for the classes that name them.
+    pub provisioners: Vec<Arc<dyn Provisioner>>,
 }
 
 impl Default for Config {
@@ -70,6 +77,8 @@ impl Default for Config {
             terminated_pods: 12_500,
             node_grace: Duration::from_secs(40),
             node_startup_grace: Duration::from_secs(60),
+            authority: None,
+            provisioners: Vec::new(),
         }
     }
 }

@@ -5,9 +5,12 @@
 //! caches show that key's own last writes.
 
 mod backends;
+pub mod bootstrap;
 mod builtin;
+pub mod certificates;
 mod clock;
 mod closure;
+pub mod clusterroleaggregation;
 pub mod cronjob;
 pub mod daemonset;
 pub mod deployment;
@@ -16,6 +19,7 @@ pub mod disruption;
 pub mod endpoints;
 pub mod endpointslice;
 pub mod garbage;
+pub mod horizontalpodautoscaler;
 pub mod job;
 pub mod leader;
 pub mod manager;
@@ -32,6 +36,7 @@ pub mod serviceaccount;
 pub mod statefulset;
 pub mod tainteviction;
 pub mod ttl;
+pub mod volume;
 mod workload;
 
 pub use builtin::builtin;

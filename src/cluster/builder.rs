@@ -8,6 +8,7 @@ use std::time::Duration;
 use orchestrator_apiserver::admission::Admission;
 use orchestrator_apiserver::authz::Authorizer;
 use orchestrator_controllers::ControllerDeps;
+use orchestrator_controllers::volume::Provisioner;
 use orchestrator_core::controller::Controller;
 use orchestrator_core::resource::Network;
 use orchestrator_core::scheduler::Scheduler as _;
@@ -57,6 +58,7 @@ pub struct Builder {
     pub(super) nodes: Vec<NodeSpec>,
     pub(super) data_dir: Option<std::path::PathBuf>,
     pub(super) kubelet_authority: Option<String>,
+    pub(super) provisioners: Vec<Arc<dyn Provisioner>>,
 }
 
 impl Default for Builder {
@@ -76,6 +78,7 @@ impl Default for Builder {
             nodes: Vec::new(),
             data_dir: None,
             kubelet_authority: None,
+            provisioners: Vec::new(),
         }
     }
 }
@@ -230,6 +233,13 @@ impl Builder {
     /// cluster that [serves](Cluster::serve) over TLS needs it.
     pub fn data_dir(mut self, path: impl Into<std::path::PathBuf>) -> Self {
         self.data_dir = Some(path.into());
+        self
+    }
+
+    /// Makes the volumes of storage classes that name `provisioner`. A cluster that keeps its
+    /// keys in a directory has one that makes directories beside them.
+    pub fn provisioner(mut self, provisioner: Arc<dyn Provisioner>) -> Self {
+        self.provisioners.push(provisioner);
         self
     }
 

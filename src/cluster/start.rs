@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use orchestrator_apiserver::ApiServer;
 use orchestrator_apiserver::authn::{
-    Authenticators, ClientCertificates, ServiceAccountTokens, StaticTokens,
+    Authenticators, BootstrapTokens, ClientCertificates, ServiceAccountTokens, StaticTokens,
 };
 use orchestrator_apiserver::http::HttpService;
 use orchestrator_apiserver::tls::Pki;
 use orchestrator_client::{Client, Informers};
+use orchestrator_controllers::certificates::Authority;
+use orchestrator_controllers::volume::DirectoryProvisioner;
 use orchestrator_controllers::{
     ControllerDeps, Manager, Resources, RunningManager, ServedResource,
 };
@@ -106,6 +108,7 @@ fn http(api: &Arc<ApiServer>, tokens: Arc<ServiceAccountTokens>, pki: &Pki) -> H
     let authenticators = Authenticators::new()
         .with(Arc::new(ClientCertificates))
         .with(Arc::new(StaticTokens::new([admin])))
+        .with(Arc::new(BootstrapTokens::new(api.objects().clone(), api.env().clone())))
         .with(Arc::clone(&tokens) as _);
     HttpService::with_keys(Arc::clone(api), authenticators, Some(tokens))
 }
@@ -121,14 +124,26 @@ fn controllers(
     let resources = Resources::new(move || {
         registry.defs().iter().map(|def| ServedResource::from(&**def)).collect()
     });
-    let mut deps = ControllerDeps::new(informers.clone(), resources);
+    let mut deps = ControllerDeps::new(informers.clone(), resources.clone());
     deps.config.root_ca = match builder.env.is_simulated() {
         // Keys are never the same twice, and what is stored must be.
         true => SIMULATED_CA.to_owned(),
         false => pki.ca_certificate().to_owned(),
     };
     deps.config.pod_cidr = builder.network.pod_cidr.clone();
-    let mut manager = Manager::new(informers.clone(), builder.env.clone());
+    deps.config.authority = match Authority::new(pki.ca_certificate(), pki.ca_key()) {
+        Ok(authority) => Some(Arc::new(authority)),
+        Err(error) => {
+            tracing::warn!(%error, "no certificates are signed on request");
+            None
+        }
+    };
+    deps.config.provisioners.clone_from(&builder.provisioners);
+    if let Some(directory) = &builder.data_dir {
+        let volumes = DirectoryProvisioner::new(directory.join("volumes"));
+        deps.config.provisioners.push(Arc::new(volumes));
+    }
+    let mut manager = Manager::new(informers.clone(), builder.env.clone()).follow(resources);
     if builder.parts.contains(&Part::Controllers) {
         manager = manager.add_all(orchestrator_controllers::builtin(&deps));
     }

@@ -126,6 +126,11 @@ impl Pki {
         &self.ca_certificate
     }
 
+    /// The authority's private key in PEM form, for whoever signs certificates on request.
+    pub fn ca_key(&self) -> &str {
+        &self.ca_key
+    }
+
     /// The key that service account tokens are signed with, in PEM form.
     pub fn service_account_key(&self) -> &str {
         &self.service_account_key

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use orchestrator_core::GroupVersionResource;
-use orchestrator_core::env::Tasks;
+use orchestrator_core::env::Task;
 use parking_lot::Mutex;
 
 use crate::{Client, Kind, gvr};
@@ -36,13 +36,19 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct State {
-    caches: BTreeMap<(GroupVersionResource, String), Arc<Cache>>,
-    tasks: Tasks,
+    caches: BTreeMap<(GroupVersionResource, String), Followed>,
+}
+
+/// A cache with the task that follows the collection; none once the informers are closed.
+#[derive(Debug)]
+struct Followed {
+    cache: Arc<Cache>,
+    task: Option<Task<()>>,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.state.get_mut().caches.values().for_each(|cache| cache.close());
+        self.state.get_mut().caches.values().for_each(|followed| followed.cache.close());
     }
 }
 
@@ -74,22 +80,34 @@ impl Informers {
 
     /// The cache of all objects of a resource, if somebody asked for it.
     pub fn existing(&self, resource: &GroupVersionResource) -> Option<Arc<Cache>> {
-        self.inner.state.lock().caches.get(&(resource.clone(), String::new())).cloned()
+        let state = self.inner.state.lock();
+        let found = state.caches.get(&(resource.clone(), String::new()));
+        found.map(|followed| Arc::clone(&followed.cache))
+    }
+
+    /// Ends the informer of all objects of a resource, because that is not served any more; who
+    /// asks for it later gets a new one.
+    pub fn forget(&self, resource: &GroupVersionResource) {
+        let found = self.inner.state.lock().caches.remove(&(resource.clone(), String::new()));
+        if let Some(Followed { cache, task }) = found {
+            drop(task);
+            cache.close();
+        }
     }
 
     fn cache(&self, resource: GroupVersionResource, fields: &str) -> Arc<Cache> {
         let mut state = self.inner.state.lock();
         let key = (resource, fields.to_owned());
-        if let Some(cache) = state.caches.get(&key) {
-            return Arc::clone(cache);
+        if let Some(followed) = state.caches.get(&key) {
+            return Arc::clone(&followed.cache);
         }
         let cache = Arc::new(Cache::new());
         let client = self.inner.client.clone();
         let (resource, fields) = key.clone();
         let reflector = reflector::Reflector::new(client, resource, fields, Arc::clone(&cache));
         let task = self.inner.client.env().spawn("informer", reflector.run());
-        state.tasks.push(task);
-        state.caches.insert(key, Arc::clone(&cache));
+        let followed = Followed { cache: Arc::clone(&cache), task: Some(task) };
+        state.caches.insert(key, followed);
         cache
     }
 
@@ -98,9 +116,10 @@ impl Informers {
     /// Handlers tend to hold informers, which hold the caches, which hold the handlers: whoever
     /// owns a set of parts closes their informers when the parts end, so that nothing is left.
     pub fn close(&self) {
-        let (caches, tasks) = {
+        let (caches, tasks): (Vec<_>, Vec<_>) = {
             let mut state = self.inner.state.lock();
-            (state.caches.values().cloned().collect::<Vec<_>>(), std::mem::take(&mut state.tasks))
+            let all = state.caches.values_mut();
+            all.map(|followed| (Arc::clone(&followed.cache), followed.task.take())).unzip()
         };
         drop(tasks);
         caches.iter().for_each(|cache| cache.close());
@@ -108,7 +127,10 @@ impl Informers {
 
     /// Waits until every cache asked for so far holds a consistent state.
     pub async fn synced(&self) {
-        let caches: Vec<_> = self.inner.state.lock().caches.values().cloned().collect();
+        let caches: Vec<_> = {
+            let state = self.inner.state.lock();
+            state.caches.values().map(|followed| Arc::clone(&followed.cache)).collect()
+        };
         for cache in caches {
             cache.synced().await;
         }

@@ -1,12 +1,15 @@
 //! The graph of owners and dependents, which is nothing but indexes of the shared caches.
+//!
+//! Resources come and go while it is in use; who looks things up sees the state of one moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use orchestrator_client::{Cache, Informers};
 use orchestrator_core::controller::Change;
 use orchestrator_core::resource::GroupResource;
 use orchestrator_core::{Item, Object, ObjectKey};
+use parking_lot::{Mutex, RwLock};
 
 use super::node::{Node, Owner};
 use crate::deps::{Resources, ServedResource, is_events};
@@ -15,12 +18,27 @@ use crate::deps::{Resources, ServedResource, is_events};
 const INDEX_OWNERS: &str = "owners";
 /// The index by uid.
 const INDEX_UID: &str = "uid";
+/// How many objects may wait for kinds that are not served; others are looked at when they change.
+const WAITING: usize = 100_000;
 
 /// All resources that can own or be owned, with their caches.
 #[derive(Debug)]
 pub(super) struct Graph {
+    informers: Informers,
+    served: Resources,
+    state: RwLock<State>,
+    /// Objects whose owner is of a kind that is not served, by that kind: they are looked at
+    /// again when it is.
+    unknown: Mutex<BTreeMap<Kind, BTreeSet<ObjectKey>>>,
+}
+
+/// Group and kind.
+pub(super) type Kind = (String, String);
+
+#[derive(Debug, Default)]
+struct State {
     resources: BTreeMap<GroupResource, Vertex>,
-    kinds: BTreeMap<(String, String), GroupResource>,
+    kinds: BTreeMap<Kind, GroupResource>,
 }
 
 /// One resource with its cache.
@@ -40,32 +58,60 @@ pub(super) struct Found {
 
 impl Graph {
     /// The graph of all that can be watched and deleted.
-    pub(super) fn new(informers: &Informers, resources: &Resources) -> Self {
-        let mut graph = Self { resources: BTreeMap::new(), kinds: BTreeMap::new() };
-        for resource in resources.deletable() {
+    pub(super) fn new(informers: &Informers, served: &Resources) -> Self {
+        let (state, unknown) = (RwLock::default(), Mutex::default());
+        let graph = Self { informers: informers.clone(), served: served.clone(), state, unknown };
+        graph.refresh();
+        graph
+    }
+
+    /// Takes in what is served now, and leaves out what is not any more.
+    pub(super) fn refresh(&self) {
+        let mut state = State::default();
+        for resource in self.served.deletable() {
             let group_resource = resource.gvr.group_resource();
             if is_events(&group_resource) {
                 continue;
             }
-            let cache = informers.resource(&resource.gvr);
+            let cache = self.informers.resource(&resource.gvr);
             cache.add_index(INDEX_OWNERS, owners);
             cache.add_index(INDEX_UID, |object| vec![object.uid().to_owned()]);
             let kind = (resource.gvr.group.to_string(), resource.kind.clone());
-            graph.kinds.insert(kind, group_resource.clone());
-            graph.resources.insert(group_resource, Vertex { resource, cache });
+            state.kinds.insert(kind, group_resource.clone());
+            state.resources.insert(group_resource, Vertex { resource, cache });
         }
-        graph
+        *self.state.write() = state;
     }
 
     /// All resources of the graph.
-    pub(super) fn vertices(&self) -> impl Iterator<Item = &Vertex> {
-        self.resources.values()
+    pub(super) fn vertices(&self) -> Vec<Vertex> {
+        self.state.read().resources.values().cloned().collect()
+    }
+
+    fn vertex(&self, resource: &GroupResource) -> Option<Vertex> {
+        self.state.read().resources.get(resource).cloned()
     }
 
     /// The resource of an owner's kind.
-    pub(super) fn kind(&self, owner: &Owner) -> Option<&Vertex> {
-        let resource = self.kinds.get(&(owner.group().to_owned(), owner.kind.clone()))?;
-        self.resources.get(resource)
+    pub(super) fn kind(&self, owner: &Owner) -> Option<Vertex> {
+        let state = self.state.read();
+        let resource = state.kinds.get(&(owner.group().to_owned(), owner.kind.clone()))?;
+        state.resources.get(resource).cloned()
+    }
+
+    /// Notes that an object waits for its owner's kind to be served.
+    pub(super) fn wait_for_kind(&self, owner: &Owner, found: &Found) {
+        let mut unknown = self.unknown.lock();
+        let count: usize = unknown.values().map(BTreeSet::len).sum();
+        if count < WAITING {
+            let kind = (owner.group().to_owned(), owner.kind.clone());
+            unknown.entry(kind).or_default().insert(found.key());
+        }
+    }
+
+    /// The objects that have waited for a kind; they do not any more.
+    pub(super) fn waited_for(&self, kind: &Kind) -> Vec<ObjectKey> {
+        self.unknown.lock().remove(kind).into_iter().flatten().collect()
     }
 
     /// The object of a work queue key.
@@ -73,7 +119,7 @@ impl Graph {
         let (resource, name) = key.name.split_once('/')?;
         let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
         let group_resource = GroupResource::new(group.to_owned(), plural.to_owned());
-        let vertex = self.resources.get(&group_resource)?;
+        let vertex = self.vertex(&group_resource)?;
         let item = vertex.cache.get(&ObjectKey::new(&*key.namespace, name))?;
         let node = Node::of(&*item.lean().ok()?);
         Some(Found { resource: vertex.resource.clone(), item, node })
@@ -81,7 +127,7 @@ impl Graph {
 
     /// The objects that name `uid` as an owner.
     pub(super) fn dependents(&self, uid: &str) -> Vec<Found> {
-        let of = |vertex: &Vertex| {
+        let of = |vertex: Vertex| {
             let items = vertex.cache.by_index(INDEX_OWNERS, uid);
             let found = items.into_iter().filter_map(|item| {
                 let node = Node::of(&*item.lean().ok()?);
@@ -89,7 +135,7 @@ impl Graph {
             });
             found.collect::<Vec<_>>()
         };
-        self.resources.values().flat_map(of).collect()
+        self.vertices().into_iter().flat_map(of).collect()
     }
 
     /// The owner as the cache shows it, where it is in the namespace of its dependent.
@@ -138,7 +184,7 @@ impl Graph {
 
     fn waiting_owner(&self, owner: &Owner, dependent: &ObjectKey) -> Option<ObjectKey> {
         let node = self.owner(owner, &dependent.namespace)?;
-        let resource = &self.kind(owner)?.resource;
+        let resource = self.kind(owner)?.resource;
         let namespace = if resource.namespaced { &*dependent.namespace } else { "" };
         let object = ObjectKey::new(namespace, &*owner.name);
         node.waits_for_dependents().then(|| key(&resource.gvr.group_resource(), &object))

@@ -5,8 +5,8 @@
 //! dependents that block it are gone. *Orphan*: the owner stays, with another finalizer, until no
 //! object refers to it.
 //!
-//! The graph of objects is not kept but read: it is the caches of all resources with an index
-//! by owner. Before an object is deleted its absent owners are looked up in the API, because a
+//! The graph of objects is not kept but read: it is the caches of all resources, custom ones
+//! included, with an index by owner. Before an object is deleted its absent owners are looked up in the API, because a
 //! cache may be older than they are. `node` holds the decisions, `graph` the lookups.
 
 mod graph;
@@ -17,14 +17,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::ObjectReference;
-use orchestrator_client::{Client, Recorder};
-use orchestrator_core::controller::{Controller, Outcome, ReconcileContext, WatchSpec};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use orchestrator_client::{Client, Informer, Recorder, gvr};
+use orchestrator_core::controller::{Change, Controller, Outcome, ReconcileContext, WatchSpec};
 use orchestrator_core::request::{Body, Options, PatchKind};
 use orchestrator_core::service::ResponseBody;
 use orchestrator_core::{Json, ObjectKey, Status, Verb};
 use serde_json::json;
 
 use crate::deps::{ControllerDeps, ServedResource};
+use crate::manager::is_established;
 use graph::{Found, Graph};
 use node::{FOREGROUND, Node, ORPHAN, Owner, OwnerState, Verdict, decide};
 
@@ -32,6 +34,8 @@ use node::{FOREGROUND, Node, ORPHAN, Owner, OwnerState, Verdict, decide};
 #[derive(Debug)]
 pub struct GarbageCollector {
     graph: Arc<Graph>,
+    /// The custom resources, where the API has any.
+    definitions: Option<Informer<CustomResourceDefinition>>,
     client: Client,
     recorder: Recorder,
 }
@@ -41,6 +45,10 @@ impl GarbageCollector {
     pub fn new(deps: &ControllerDeps) -> Self {
         Self {
             graph: Arc::new(Graph::new(&deps.informers, &deps.resources)),
+            definitions: deps
+                .resources
+                .serves(&gvr::<CustomResourceDefinition>())
+                .then(|| deps.informers.of()),
             client: deps.client().clone(),
             recorder: deps.recorder("garbage-collector-controller"),
         }
@@ -69,10 +77,7 @@ impl GarbageCollector {
         let mut states = Vec::with_capacity(found.node.owners.len());
         for owner in &found.node.owners {
             let Some(vertex) = self.graph.kind(owner) else {
-                // A kind that is not served (yet): what it owns is left alone.
-                let (kind, group) = (&owner.kind, owner.group());
-                tracing::debug!(kind, group, dependent = %found.key(), "owner of unknown kind");
-                return Ok(None);
+                return self.unknown_kind(owner, found).map(|()| None);
             };
             if vertex.resource.namespaced && !found.resource.namespaced {
                 self.report_scope(found, owner);
@@ -81,6 +86,23 @@ impl GarbageCollector {
             states.push(self.owner_state(found, owner, &vertex.resource).await?);
         }
         Ok(Some(states))
+    }
+
+    /// A kind that is not served (yet): what it owns is left alone until it is.
+    ///
+    /// # Errors
+    /// It is about to be served.
+    fn unknown_kind(&self, owner: &Owner, found: &Found) -> Result<(), Status> {
+        let (kind, group) = (owner.kind.as_str(), owner.group());
+        let defines = |definition: &&Arc<CustomResourceDefinition>| {
+            is_established(definition) && kind_of(definition) == (group.into(), kind.into())
+        };
+        if self.definitions.iter().flat_map(Informer::list).any(|d| defines(&&d)) {
+            return Err(Status::internal(format!("kind {kind} of group {group:?} is not served")));
+        }
+        tracing::debug!(kind, group, dependent = %found.key(), "owner of unknown kind");
+        self.graph.wait_for_kind(owner, found);
+        Ok(())
     }
 
     async fn owner_state(
@@ -226,6 +248,19 @@ impl GarbageCollector {
     }
 }
 
+/// Group and kind of what a definition defines.
+fn kind_of(definition: &CustomResourceDefinition) -> graph::Kind {
+    let spec = &definition.spec;
+    (spec.group.clone(), spec.names.kind.clone())
+}
+
+/// The objects that waited for the kind of a definition that is established by now.
+fn no_longer_unknown(graph: &Graph, change: &Change) -> Vec<ObjectKey> {
+    let new = change.new.as_ref().and_then(|item| item.typed().ok());
+    let established = new.filter(|definition| is_established(definition));
+    established.map(|definition| graph.waited_for(&kind_of(&definition))).unwrap_or_default()
+}
+
 fn ignore_not_found(result: Result<(), Status>) -> Result<(), Status> {
     match result {
         Err(status) if !status.is_not_found() => Err(status),
@@ -240,13 +275,20 @@ impl Controller for GarbageCollector {
     }
 
     fn watches(&self) -> Vec<WatchSpec> {
-        let watch = |vertex: &graph::Vertex| {
+        self.graph.refresh();
+        let watch = |vertex: graph::Vertex| {
             let (graph, resource) = (Arc::clone(&self.graph), vertex.resource.gvr.group_resource());
             WatchSpec::new(vertex.resource.gvr.clone(), move |change| {
                 graph.concerned(&resource, change)
             })
         };
-        self.graph.vertices().map(watch).collect()
+        let mut watches: Vec<_> = self.graph.vertices().into_iter().map(watch).collect();
+        if self.definitions.is_some() {
+            let graph = Arc::clone(&self.graph);
+            let definitions = gvr::<CustomResourceDefinition>();
+            watches.push(WatchSpec::new(definitions, move |c| no_longer_unknown(&graph, c)));
+        }
+        watches
     }
 
     async fn reconcile(&self, key: &ObjectKey, _: &ReconcileContext) -> Result<Outcome, Status> {

@@ -37,6 +37,11 @@ impl Indexes {
         i32::try_from(self.0.len()).unwrap_or(i32::MAX)
     }
 
+    /// The indexes of both.
+    pub(super) fn union(&self, other: &Self) -> Self {
+        Self(self.0.union(&other.0).copied().collect())
+    }
+
     /// How many of them are in `other` too.
     pub(super) fn common(&self, other: &Self) -> i32 {
         i32::try_from(self.0.intersection(&other.0).count()).unwrap_or(i32::MAX)

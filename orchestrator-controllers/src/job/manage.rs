@@ -7,9 +7,11 @@ use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 
-use super::outcome::backoff;
+use super::outcome::{backoff, index_backoff};
 use super::pod::{index, is_indexed};
+use super::retries;
 use super::tally::{Tally, number, replaces_terminating};
+use crate::clock;
 use crate::workload::batch::BURST;
 use crate::workload::pods::{is_ready, node};
 
@@ -46,6 +48,9 @@ pub(super) fn plan(job: &Job, tally: &Tally, pods: &[Arc<Pod>], now: Timestamp) 
     if !delete.is_empty() || missing == 0 {
         return Plan { delete, ..Plan::default() };
     }
+    if retries::limit(job).is_some() {
+        return retry_indexes(job, tally, missing, now);
+    }
     if let Some(wait) = backoff(pods, now) {
         return Plan { wait: Some(wait), ..Plan::default() };
     }
@@ -54,6 +59,21 @@ pub(super) fn plan(job: &Job, tally: &Tally, pods: &[Arc<Pod>], now: Timestamp) 
         true => free_indexes(job, tally).take(missing).map(Some).collect(),
     };
     Plan { create, ..Plan::default() }
+}
+
+/// The pods to make where each index waits for itself.
+fn retry_indexes(job: &Job, tally: &Tally, missing: usize, now: Timestamp) -> Plan {
+    let mut plan = Plan::default();
+    for index in free_indexes(job, tally) {
+        if plan.create.len() == missing {
+            break;
+        }
+        match tally.waiting.get(&index).and_then(|pod| index_backoff(pod, now)) {
+            Some(wait) => plan.wait = clock::sooner(plan.wait, Some(wait)),
+            None => plan.create.push(Some(index)),
+        }
+    }
+    plan
 }
 
 /// Active pods whose index is taken, done, or out of range.
@@ -65,7 +85,7 @@ fn useless(job: &Job, tally: &Tally) -> Vec<Arc<Pod>> {
     let mut seen = BTreeSet::new();
     let needed = |pod: &Arc<Pod>| {
         index(pod).is_some_and(|index| {
-            index < completions && !tally.completed.contains(index) && seen.insert(index)
+            index < completions && !is_done(tally, index) && seen.insert(index)
         })
     };
     let mut needed = needed;
@@ -88,8 +108,12 @@ fn least_useful(tally: &Tally, deleted: &[Arc<Pod>], count: usize) -> Vec<Arc<Po
 fn free_indexes(job: &Job, tally: &Tally) -> impl Iterator<Item = i32> {
     let completions = job.spec.as_ref().and_then(|spec| spec.completions).unwrap_or(0);
     let taken: BTreeSet<i32> = tally.active.iter().filter_map(|pod| index(pod)).collect();
-    let completed = tally.completed.clone();
-    (0..completions).filter(move |index| !taken.contains(index) && !completed.contains(*index))
+    (0..completions).filter(move |index| !taken.contains(index) && !is_done(tally, *index))
+}
+
+/// Whether an index has succeeded, or failed for good.
+fn is_done(tally: &Tally, index: i32) -> bool {
+    tally.completed.contains(index) || tally.failed_indexes.contains(index)
 }
 
 #[cfg(test)]
@@ -129,6 +153,17 @@ mod tests {
         for (spec, pods, want) in cases {
             assert_eq!(show(spec.clone(), &pods), want, "{spec}");
         }
+    }
+
+    #[test]
+    fn an_index_that_has_failed_is_left_and_others_are_tried_again() {
+        let spec = json!({"completionMode": "Indexed", "completions": 3, "parallelism": 3,
+            "backoffLimitPerIndex": 1});
+        let mut over = Pod::clone(&pod("a", "Failed", Some(0)));
+        let count = "batch.kubernetes.io/job-index-failure-count";
+        over.metadata.annotations.as_mut().unwrap().insert(count.into(), "1".into());
+        let pods = [Arc::new(over), pod("b", "Failed", Some(1))];
+        assert_eq!(show(spec, &pods), "+i1 +i2");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Jobs: pods that run until enough of them have succeeded.
 //!
-//! A reconcile sorts the Job's pods (`tally`), decides whether the Job is to end (`outcome`),
+//! A reconcile sorts the Job's pods (`tally`, with `retries` where indexes fail one by one), decides whether the Job is to end (`outcome`),
 //! makes and deletes pods (`manage`), writes the status and lets the counted pods go. Pods carry
 //! a finalizer until they are counted, so none is lost and none is counted twice; a Job ends for
 //! good only when all its pods are gone or counted.
@@ -10,6 +10,7 @@ mod manage;
 pub(crate) mod outcome;
 mod pod;
 mod policy;
+mod retries;
 mod status;
 mod tally;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use crate::workload::selector::selects;
 use manage::Plan;
 use outcome::End;
 use pod::{TRACKING, is_tracked};
+use retries::Failures;
 use status::{News, Round};
 use tally::Tally;
 
@@ -69,10 +71,13 @@ impl JobController {
     }
 
     /// Makes and deletes pods; tells how many.
-    async fn manage(&self, job: &Job, plan: &Plan) -> Result<Round, Status> {
+    async fn manage(&self, job: &Job, tally: &Tally, plan: &Plan) -> Result<Round, Status> {
         all(plan.delete.iter().map(|pod| self.discard(job, pod))).await?;
         let make = |place: usize| {
-            let pod = pod::make(job, plan.create[place]);
+            let index = plan.create[place];
+            let failed = index.and_then(|index| tally.waiting.get(&index));
+            let failures = failed.map(|pod| Failures::after(job, pod)).unwrap_or_default();
+            let pod = pod::make(job, index, failures);
             async move { self.control.create(job, &pod).await.map(drop) }
         };
         slow_start(plan.create.len(), make).await?;
@@ -134,13 +139,16 @@ impl JobController {
             return Ok(Outcome::Done);
         }
         let now = clock::now(&cx.env);
-        let tally = tally::tally(job, &pods);
+        let mut tally = tally::tally(job, &pods);
         let end = outcome::end(job, &tally, now.0);
+        if end.is_some() {
+            tally = tally::last_tally(job, &pods);
+        }
         let (managed, wait) = match &end {
             Some(end) => (self.wind_down(job, &tally, end).await, None),
             None => {
                 let plan = manage::plan(job, &tally, &pods, now.0);
-                (self.manage(job, &plan).await, plan.wait)
+                (self.manage(job, &tally, &plan).await, plan.wait)
             }
         };
         let round = managed.clone().unwrap_or_default();

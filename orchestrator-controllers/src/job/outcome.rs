@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::indexes::Indexes;
 use super::pod::is_indexed;
+use super::retries::{self, Failures};
 use super::tally::Tally;
 use crate::clock;
 use crate::workload::pods::phase;
@@ -75,7 +76,24 @@ pub(super) fn end(job: &Job, tally: &Tally, now: Timestamp) -> Option<End> {
         let message = "Job was active longer than specified deadline";
         return Some(End::failure("DeadlineExceeded", message));
     }
-    success_policy(job, &tally.completed).or_else(|| completion(job, tally))
+    success_policy(job, &tally.completed)
+        .or_else(|| failed_indexes(job, tally))
+        .or_else(|| completion(job, tally))
+}
+
+/// Whether too many indexes have failed, or all that have not succeeded.
+fn failed_indexes(job: &Job, tally: &Tally) -> Option<End> {
+    let spec = job.spec.as_ref()?;
+    let failed = tally.failed_indexes.len();
+    if failed == 0 || retries::limit(job).is_none() {
+        return None;
+    }
+    if spec.max_failed_indexes.is_some_and(|most| failed > most) {
+        let message = "Job has exceeded the specified maximal number of failed indexes";
+        return Some(End::failure("MaxFailedIndexesExceeded", message));
+    }
+    let all = failed + tally.succeeded >= spec.completions.unwrap_or(0);
+    all.then(|| End::failure("FailedIndexes", "Job has failed indexes"))
 }
 
 fn decided(job: &Job) -> Option<End> {
@@ -153,6 +171,15 @@ pub(super) fn backoff(pods: &[Arc<Pod>], now: Timestamp) -> Option<Duration> {
     clock::until(now, last.checked_add(wait).unwrap_or(Timestamp::MAX))
 }
 
+/// How long the replacement of the failed pod of an index has to wait.
+pub(super) fn index_backoff(pod: &Pod, now: Timestamp) -> Option<Duration> {
+    let before = Failures::of(pod);
+    let doublings = u32::try_from(before.counted.saturating_add(before.ignored)).unwrap_or(0);
+    let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
+    let wait = FIRST_BACKOFF.saturating_mul(factor).min(LAST_BACKOFF);
+    clock::until(now, ended_at(pod)?.checked_add(wait).unwrap_or(Timestamp::MAX))
+}
+
 /// When the last container of a pod ended; else when it was deleted, or changed its readiness.
 fn ended_at(pod: &Pod) -> Option<Timestamp> {
     let status = pod.status.as_ref()?;
@@ -214,6 +241,24 @@ mod tests {
         for (spec, pods, now, want) in cases {
             assert_eq!(reason(spec.clone(), &pods, now), want, "{spec}");
         }
+    }
+
+    #[test]
+    fn indexes_may_fail_one_by_one() {
+        let now = "2026-01-01T00:00:00Z";
+        let spec = |most: Value| {
+            json!({"completionMode": "Indexed", "completions": 3,
+            "backoffLimitPerIndex": 0, "maxFailedIndexes": most})
+        };
+        let one = [pod("a", "Failed", Some(0))];
+        assert_eq!(reason(spec(json!(null)), &one, now), "");
+        assert_eq!(reason(spec(json!(0)), &one, now), "Failed MaxFailedIndexesExceeded");
+        let all = [
+            pod("a", "Failed", Some(0)),
+            pod("b", "Succeeded", Some(1)),
+            pod("c", "Succeeded", Some(2)),
+        ];
+        assert_eq!(reason(spec(json!(null)), &all, now), "Failed FailedIndexes");
     }
 
     #[test]

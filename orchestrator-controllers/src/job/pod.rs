@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{
 };
 use orchestrator_client::KindExt;
 
+use super::retries::{self, Failures};
 use crate::workload::pods::from_template;
 
 /// The finalizer that keeps a pod until it is counted.
@@ -31,14 +32,18 @@ pub(super) fn is_tracked(pod: &Pod) -> bool {
     pod.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == TRACKING)
 }
 
-/// A new pod of `job`, with an index where its pods have one.
-pub(super) fn make(job: &Job, index: Option<i32>) -> Pod {
+/// A new pod of `job`, with an index where its pods have one, and with the failures of that index
+/// where they are counted.
+pub(super) fn make(job: &Job, index: Option<i32>, failures: Failures) -> Pod {
     let template: PodTemplateSpec =
         job.spec.as_ref().map(|spec| spec.template.clone()).unwrap_or_default();
     let mut pod = from_template(job, &template);
     pod.metadata.finalizers.get_or_insert_default().push(TRACKING.into());
     if let Some(index) = index {
         give_index(&mut pod, job.name(), index);
+    }
+    if retries::limit(job).is_some() {
+        failures.annotate(&mut pod);
     }
     pod
 }
@@ -80,7 +85,7 @@ mod tests {
         let job = json!({"metadata": {"namespace": "n", "name": "i", "uid": "u"}, "spec": {"template":
             {"metadata": {"labels": {"job-name": "i"}}, "spec": {"containers": [{"name": "c"}]}}}});
         let job: Job = serde_json::from_value(job).unwrap();
-        let pod = make(&job, Some(2));
+        let pod = make(&job, Some(2), Failures::default());
         assert_eq!(pod.metadata.generate_name.as_deref(), Some("i-2-"));
         assert_eq!((index(&pod), is_tracked(&pod)), (Some(2), true));
         let spec = pod.spec.unwrap();
@@ -88,7 +93,7 @@ mod tests {
         let path = spec.containers[0].env.as_ref().unwrap()[0].value_from.clone().unwrap();
         let path = path.field_ref.unwrap().field_path;
         assert_eq!(path, "metadata.labels['batch.kubernetes.io/job-completion-index']");
-        let plain = make(&job, None);
+        let plain = make(&job, None, Failures::default());
         assert_eq!(plain.metadata.generate_name.as_deref(), Some("i-"));
         assert_eq!(index(&plain), None);
     }

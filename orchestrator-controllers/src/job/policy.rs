@@ -13,6 +13,8 @@ pub(super) enum Meaning {
     Count,
     /// It does not count.
     Ignore,
+    /// The pod's index fails.
+    FailIndex,
     /// The Job fails, for this reason.
     FailJob(String),
 }
@@ -24,6 +26,7 @@ pub(super) fn judge(job: &Job, pod: &Pod) -> Meaning {
         let Some(matched) = matches(rule, pod) else { continue };
         return match rule.action.as_str() {
             "Ignore" => Meaning::Ignore,
+            "FailIndex" => Meaning::FailIndex,
             "FailJob" => {
                 Meaning::FailJob(format!("{matched} matching FailJob rule at index {index}"))
             }

@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::outcome::End;
 use super::pod::is_indexed;
+use super::retries;
 use super::tally::{Tally, number};
 
 /// What has happened that people want to hear of.
@@ -65,7 +66,7 @@ pub(super) fn status(
         start_time: start_time.or_else(|| end.map(|_| now.clone())),
         completion_time: before.completion_time.or_else(|| complete.then(|| now.clone())),
         completed_indexes: Some(completed).filter(|text| is_indexed(job) && !text.is_empty()),
-        failed_indexes: before.failed_indexes,
+        failed_indexes: retries::limit(job).map(|_| tally.failed_indexes.to_string()),
         uncounted_terminated_pods: Some(tally.counters.uncounted()),
         conditions: Some(conditions).filter(|conditions| !conditions.is_empty()),
     };

@@ -5,7 +5,7 @@
 //! leaves the status and the number goes up. So a crash between any two steps neither loses nor
 //! doubles a pod.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1::{Job, JobStatus, UncountedTerminatedPods};
@@ -15,6 +15,7 @@ use orchestrator_client::KindExt;
 use super::indexes::Indexes;
 use super::pod::{index, is_indexed, is_tracked};
 use super::policy::{Meaning, judge};
+use super::retries;
 use crate::workload::pods::{is_active, is_ready, phase};
 
 /// How many uids a status holds at most; more ended pods wait for the next round.
@@ -35,6 +36,10 @@ pub(super) struct Tally {
     pub failed: i32,
     /// The indexes that have succeeded.
     pub completed: Indexes,
+    /// The indexes that have failed for good.
+    pub failed_indexes: Indexes,
+    /// The failed pods that wait for their replacements, by index.
+    pub waiting: BTreeMap<i32, Arc<Pod>>,
     /// Why a failed pod fails the whole Job.
     pub fatal: Option<String>,
     /// The counters as they go into the status.
@@ -100,14 +105,35 @@ impl Counters {
 
 /// Sorts the pods of `job`.
 pub(super) fn tally(job: &Job, pods: &[Arc<Pod>]) -> Tally {
+    sort(job, pods, true)
+}
+
+/// Sorts the pods of a Job that is to end: nothing is tried again.
+pub(super) fn last_tally(job: &Job, pods: &[Arc<Pod>]) -> Tally {
+    sort(job, pods, false)
+}
+
+fn sort(job: &Job, pods: &[Arc<Pod>], goes_on: bool) -> Tally {
     let status = job.status.clone().unwrap_or_default();
     let completions = job.spec.as_ref().and_then(|spec| spec.completions).unwrap_or(0);
     let completed = status.completed_indexes.as_deref().unwrap_or_default();
     let mut tally = Tally {
         counters: Counters::of(&status),
         completed: Indexes::parse(completed, completions),
+        failed_indexes: Indexes::parse(
+            status.failed_indexes.as_deref().unwrap_or_default(),
+            completions,
+        ),
         ..Tally::default()
     };
+    let failed = |pod: &&Arc<Pod>| is_tracked(pod) && has_failed(job, pod);
+    for pod in pods.iter().filter(failed).filter(|pod| retries::fails_index(job, pod)) {
+        index(pod).into_iter().for_each(|index| tally.failed_indexes.insert(index));
+    }
+    if goes_on {
+        let done = tally.completed.union(&tally.failed_indexes);
+        tally.waiting = retries::waiting(job, pods, &done, |pod| has_failed(job, pod));
+    }
     let tracked: BTreeSet<&str> =
         pods.iter().filter(|pod| is_tracked(pod)).map(|pod| pod.uid()).collect();
     tally.counters.settle(&tracked);
@@ -134,8 +160,11 @@ impl Tally {
     /// Takes an ended pod that is not counted yet.
     fn ended(&mut self, job: &Job, pod: &Arc<Pod>, completions: i32) {
         let succeeded = phase(pod) == "Succeeded";
-        let has_failed = phase(pod) == "Failed" || (!succeeded && replaces_terminating(job));
-        if !succeeded && !has_failed {
+        if !succeeded && !has_failed(job, pod) {
+            return;
+        }
+        if self.waiting.values().any(|waiting| waiting.uid() == pod.uid()) {
+            self.failed += i32::from(judge(job, pod) != Meaning::Ignore);
             return;
         }
         let meaning = if phase(pod) == "Failed" { judge(job, pod) } else { Meaning::Count };
@@ -166,6 +195,15 @@ impl Tally {
             list.insert(pod.uid().to_owned());
         }
         self.release.push(Arc::clone(pod));
+    }
+}
+
+/// Whether a pod that is not active any more has failed.
+fn has_failed(job: &Job, pod: &Pod) -> bool {
+    match phase(pod) {
+        "Failed" => true,
+        "Succeeded" => false,
+        _ => pod.is_terminating() && replaces_terminating(job),
     }
 }
 

@@ -3,29 +3,35 @@
 //! For each controller the changes that it watches go through its key mappers into its own
 //! [`WorkQueue`]; one task takes the keys and reconciles them (see `runner`). No reconcile runs
 //! before all caches hold a consistent state. With [leader election](crate::leader) the
-//! controllers run only while this process holds the lease.
+//! controllers run only while this process holds the lease. A manager that [follows](Manager::follow)
+//! the resources asks its controllers anew what they watch when custom resources come and go.
 //!
 //! Dropping the [`RunningManager`] ends every task; what is queued is forgotten, which is safe
 //! because a restart sees every object again.
 
+mod discovery;
 mod metrics;
 mod runner;
+mod started;
 
 pub use metrics::Metrics;
+
+pub(crate) use discovery::is_established;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use orchestrator_client::Informers;
 use orchestrator_core::Env;
-use orchestrator_core::controller::{Change, Controller, WatchSpec};
+use orchestrator_core::controller::Controller;
 use orchestrator_core::env::Tasks;
 use parking_lot::Mutex;
 
+use crate::Resources;
 use crate::leader::Elector;
-use crate::queue::{Limits, Priority, WeakQueue, WorkQueue};
-use metrics::Counters;
+use crate::queue::Limits;
 use runner::Runner;
+use started::Started;
 
 /// Controllers that are to run together.
 #[derive(Debug)]
@@ -36,6 +42,7 @@ pub struct Manager {
     limits: Limits,
     controllers: Vec<Arc<dyn Controller>>,
     elector: Option<Elector>,
+    resources: Option<Resources>,
 }
 
 /// Controllers that run; dropping this ends them.
@@ -52,7 +59,8 @@ impl Manager {
     /// A manager without controllers, on the given informers.
     pub fn new(informers: Informers, env: Env) -> Self {
         let controllers = Vec::new();
-        Self { informers, env, limits: Limits::default(), controllers, elector: None }
+        let limits = Limits::default();
+        Self { informers, env, limits, controllers, elector: None, resources: None }
     }
 
     /// Adds a controller.
@@ -74,6 +82,12 @@ impl Manager {
         self
     }
 
+    /// Asks the controllers anew what they watch when custom resources come and go.
+    pub fn follow(mut self, resources: Resources) -> Self {
+        self.resources = Some(resources);
+        self
+    }
+
     /// Runs the controllers only while the lease is held.
     pub fn leader_election(mut self, elector: Elector) -> Self {
         self.elector = Some(elector);
@@ -90,6 +104,7 @@ impl Manager {
             env: self.env.clone(),
             limits: self.limits,
             list: self.controllers,
+            resources: self.resources,
             started: Mutex::default(),
         });
         let mut tasks = Tasks::new();
@@ -143,20 +158,8 @@ struct Controllers {
     env: Env,
     limits: Limits,
     list: Vec<Arc<dyn Controller>>,
+    resources: Option<Resources>,
     started: Mutex<Vec<Started>>,
-}
-
-#[derive(Debug)]
-struct Started {
-    name: String,
-    queue: WorkQueue,
-    counters: Arc<Counters>,
-}
-
-impl Started {
-    fn metrics(&self) -> Metrics {
-        self.counters.metrics(&self.name, self.queue.depth())
-    }
 }
 
 impl Controllers {
@@ -165,11 +168,19 @@ impl Controllers {
         let starting = self.env.activity().begin();
         let ready = Arc::new(AtomicBool::new(false));
         let runners: Vec<Runner> = self.list.iter().map(|c| self.wire(c, &ready)).collect();
+        let changes = self
+            .resources
+            .as_ref()
+            .and_then(|resources| discovery::Changes::follow(&self.informers, resources));
         self.informers.synced().await;
         ready.store(true, Ordering::Relaxed);
         let mut tasks = Tasks::new();
         for runner in runners {
             tasks.push(self.env.spawn("controller", runner.run()));
+        }
+        if let Some(changes) = changes {
+            let controllers = Arc::clone(&self);
+            tasks.push(self.env.spawn("resource discovery", changes.run(controllers)));
         }
         drop(starting);
         std::future::pending::<()>().await;
@@ -178,53 +189,29 @@ impl Controllers {
 
     /// Connects what a controller watches with a new queue.
     fn wire(&self, controller: &Arc<dyn Controller>, ready: &Arc<AtomicBool>) -> Runner {
-        let queue = WorkQueue::new(&self.env, self.limits);
-        let counters = Arc::new(Counters::default());
-        for spec in controller.watches() {
-            let feed = Feed {
-                controller: controller.name().to_owned(),
-                queue: queue.downgrade(),
-                counters: Arc::clone(&counters),
-                ready: Arc::clone(ready),
-            };
-            let WatchSpec { resource, keys } = spec;
-            let cache = self.informers.resource(&resource);
-            cache.on_change(Arc::new(move |change| feed.enqueue(|| keys(change), change)));
-        }
-        let name = controller.name().to_owned();
-        let started = Started { name, queue: queue.clone(), counters: Arc::clone(&counters) };
+        let mut started = Started::new(controller, &self.env, self.limits, ready);
+        started.connect(&self.informers);
+        let (queue, counters) = (started.queue.clone(), Arc::clone(&started.counters));
         self.started.lock().push(started);
         let (informers, env) = (self.informers.clone(), self.env.clone());
         Runner { controller: Arc::clone(controller), queue, counters, informers, env }
     }
 
+    /// Connects what controllers watch now and did not before, and lets go of what is not served
+    /// any more.
+    fn rewire(&self, resources: &Resources) {
+        let mut started = self.started.lock();
+        for controller in started.iter_mut() {
+            for resource in controller.abandoned(resources) {
+                self.informers.forget(&resource);
+            }
+            controller.connect(&self.informers);
+        }
+    }
+
     fn shutdown(&self) {
         for started in self.started.lock().drain(..) {
             started.queue.shutdown();
-        }
-    }
-}
-
-/// The way from a cache into a queue; it outlives the queue, because caches keep handlers.
-#[derive(Debug)]
-struct Feed {
-    controller: String,
-    queue: WeakQueue,
-    counters: Arc<Counters>,
-    /// Whether the initial state has been delivered.
-    ready: Arc<AtomicBool>,
-}
-
-impl Feed {
-    fn enqueue(&self, keys: impl FnOnce() -> Vec<orchestrator_core::ObjectKey>, change: &Change) {
-        let Some(queue) = self.queue.upgrade() else { return };
-        let initial = change.old.is_none() && !self.ready.load(Ordering::Relaxed);
-        let priority = if initial { Priority::LOW } else { Priority::NORMAL };
-        for key in keys() {
-            if queue.add(key, priority).is_err() {
-                self.counters.refused.count();
-                tracing::error!(controller = self.controller, "work queue is full, key dropped");
-            }
         }
     }
 }

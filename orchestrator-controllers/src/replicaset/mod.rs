@@ -1,4 +1,6 @@
-//! ReplicaSets: as many pods of a template as asked for.
+//! ReplicaSets and ReplicationControllers: as many pods of a template as asked for.
+//!
+//! Both are one controller over a [kind](Replicated) that reads and writes itself as a ReplicaSet.
 //!
 //! Each reconcile sorts out which pods belong to the set (adopting and releasing), makes or
 //! deletes the difference in one go, and writes the status. Pods that have ended, or are being
@@ -7,8 +9,11 @@
 //!
 //! `rank` says which pods go first, `status` what the status says.
 
+mod kind;
 mod rank;
 mod status;
+
+pub use kind::Replicated;
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -16,7 +21,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::FutureExt;
 use k8s_openapi::api::apps::v1::ReplicaSet;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, ReplicationController};
 use orchestrator_client::{Api, INDEX_OWNER, Informer, KindExt, gvr};
 use orchestrator_core::controller::{Change, Controller, Outcome, ReconcileContext, WatchSpec};
 use orchestrator_core::{ObjectKey, Status};
@@ -29,14 +34,19 @@ use crate::workload::podcontrol::PodControl;
 use crate::workload::pods::{self, INDEX_ORPHAN};
 use crate::workload::selector::selects;
 
-/// Keeps ReplicaSets at their size.
+/// Keeps sets of pods at their size.
 #[derive(Debug)]
-pub struct ReplicaSetController {
-    sets: Informer<ReplicaSet>,
+pub struct ReplicaController<K> {
+    sets: Informer<K>,
     pods: Informer<Pod>,
-    api: Api<ReplicaSet>,
+    api: Api<K>,
     control: PodControl,
 }
+
+/// Keeps ReplicaSets at their size.
+pub type ReplicaSetController = ReplicaController<ReplicaSet>;
+/// Keeps ReplicationControllers at their size.
+pub type ReplicationControllerController = ReplicaController<ReplicationController>;
 
 /// The pods of a set that count, and those on their way out.
 #[derive(Debug)]
@@ -63,36 +73,34 @@ fn plan(active: usize, wanted: i32) -> Plan {
     }
 }
 
-impl ReplicaSetController {
+impl<K: Replicated> ReplicaController<K> {
     /// A controller on the shared informers.
     pub fn new(deps: &ControllerDeps) -> Self {
         let pods = deps.informers.of::<Pod>();
         pods.add_index(INDEX_ORPHAN, pods::orphan_namespace);
-        let control = PodControl {
-            api: deps.client().api(),
-            recorder: deps.recorder("replicaset-controller"),
-        };
+        let control =
+            PodControl { api: deps.client().api(), recorder: deps.recorder(K::COMPONENT) };
         Self { sets: deps.informers.of(), pods, api: deps.client().api(), control }
     }
 
     /// The pods that belong to `set`.
-    async fn claim(&self, set: &ReplicaSet) -> Result<Pods, Status> {
+    async fn claim(&self, set: &K) -> Result<Pods, Status> {
         let owned = self.pods.by_index(INDEX_OWNER, set.uid());
         let terminating = owned.iter().filter(|pod| pod.is_terminating()).cloned().collect();
         let orphans = self.pods.by_index(INDEX_ORPHAN, set.namespace());
         let candidates = owned.into_iter().chain(orphans).filter(|pod| pods::is_active(pod));
-        let selector = set.spec.as_ref().map(|spec| spec.selector.clone()).unwrap_or_default();
+        let selector = set.selector();
         let client = self.api.client();
         let active = claim(client, set, &selector, candidates.collect(), None).await?;
         Ok(Pods { active, terminating })
     }
 
     /// Makes or deletes pods until there are as many as wanted, up to a burst.
-    async fn manage(&self, set: &ReplicaSet, pods: &Pods, wanted: i32) -> Result<(), Status> {
+    async fn manage(&self, set: &K, pods: &Pods, wanted: i32) -> Result<(), Status> {
         match plan(pods.active.len(), wanted) {
             Plan::Nothing => Ok(()),
             Plan::Create(count) => {
-                let template = set.spec.as_ref().and_then(|spec| spec.template.clone());
+                let template = set.as_set().spec.and_then(|spec| spec.template);
                 let pod = pods::from_template(set, &template.unwrap_or_default());
                 slow_start(count, |_| self.control.create(set, &pod).map(|made| made.map(drop)))
                     .await
@@ -107,7 +115,7 @@ impl ReplicaSetController {
     }
 
     /// The active pods of all sets that have the same owner as `set`, or of `set` alone.
-    fn related(&self, set: &ReplicaSet) -> Vec<Arc<Pod>> {
+    fn related(&self, set: &K) -> Vec<Arc<Pod>> {
         let siblings = match set.controller() {
             None => vec![set.uid().to_owned()],
             Some(owner) => {
@@ -121,18 +129,20 @@ impl ReplicaSetController {
 
     async fn write_status(
         &self,
-        set: &ReplicaSet,
+        set: &K,
         pods: &Pods,
         failure: Option<&Status>,
     ) -> Result<(), Status> {
         let now = clock::now(self.api.client().env());
-        let wanted = status::status(set, pods, replicas(set), failure, &now);
-        let before = set.status.clone().unwrap_or_default();
-        if status::same(&before, &wanted) {
+        let known = set.as_set();
+        let wanted = status::status(&known, pods, replicas(&known), failure, &now);
+        // Not every kind can say all of it: what cannot be said is no difference.
+        let updated = set.with_status(wanted);
+        let after = updated.as_set().status.unwrap_or_default();
+        if status::same(&known.status.unwrap_or_default(), &after) {
             return Ok(());
         }
-        let set = ReplicaSet { status: Some(wanted), ..set.clone() };
-        self.api.update_status(&set).await.map(drop)
+        self.api.update_status(&updated).await.map(drop)
     }
 }
 
@@ -142,7 +152,7 @@ fn replicas(set: &ReplicaSet) -> i32 {
 }
 
 /// The sets that could adopt an orphan that has changed.
-fn adopters(sets: &Informer<ReplicaSet>, change: &Change) -> Vec<ObjectKey> {
+fn adopters<K: Replicated>(sets: &Informer<K>, change: &Change) -> Vec<ObjectKey> {
     let Some(pod) = change.new.as_ref().and_then(|item| item.typed::<Pod>().ok()) else {
         return Vec::new();
     };
@@ -151,23 +161,21 @@ fn adopters(sets: &Informer<ReplicaSet>, change: &Change) -> Vec<ObjectKey> {
     }
     let labels = pod.metadata.labels.as_ref();
     let sets = sets.namespace(pod.namespace());
-    let selecting = sets
-        .iter()
-        .filter(|set| set.spec.as_ref().is_some_and(|spec| selects(&spec.selector, labels)));
+    let selecting = sets.iter().filter(|set| selects(&set.selector(), labels));
     selecting.map(|set| set.key()).collect()
 }
 
 #[async_trait]
-impl Controller for ReplicaSetController {
+impl<K: Replicated> Controller for ReplicaController<K> {
     fn name(&self) -> &str {
-        "replicaset"
+        K::NAME
     }
 
     fn watches(&self) -> Vec<WatchSpec> {
         let sets = self.sets.clone();
         vec![
-            WatchSpec::own(gvr::<ReplicaSet>()),
-            WatchSpec::owned_by(gvr::<Pod>(), "ReplicaSet"),
+            WatchSpec::own(gvr::<K>()),
+            WatchSpec::owned_by(gvr::<Pod>(), K::KIND),
             WatchSpec::new(gvr::<Pod>(), move |change| adopters(&sets, change)),
         ]
     }
@@ -177,11 +185,11 @@ impl Controller for ReplicaSetController {
         let pods = self.claim(&set).await?;
         let managed = match set.is_terminating() {
             true => Ok(()),
-            false => self.manage(&set, &pods, replicas(&set)).await,
+            false => self.manage(&set, &pods, replicas(&set.as_set())).await,
         };
         self.write_status(&set, &pods, managed.as_ref().err()).await?;
         managed?;
-        let min_ready = set.spec.as_ref().and_then(|spec| spec.min_ready_seconds).unwrap_or(0);
+        let min_ready = set.min_ready_seconds();
         let wait = status::next_available(&pods.active, min_ready, cx.env.now());
         Ok(wait.map_or(Outcome::Done, Outcome::RequeueAfter))
     }

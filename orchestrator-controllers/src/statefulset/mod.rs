@@ -1,11 +1,12 @@
 //! StatefulSets: pods with names of their own, that come, go and are updated in order, and whose
 //! claims outlive them.
 //!
-//! `pod` makes a pod with its identity and claims, `plan` says what comes next. The history of
-//! templates is kept as ControllerRevisions.
+//! `pod` makes a pod with its identity and claims, `plan` says what comes next, `retention` what
+//! becomes of the claims. The history of templates is kept as ControllerRevisions.
 
 mod plan;
 mod pod;
+mod retention;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use crate::workload::history::{self, HASH_LABEL, History, Revisions, Versioned};
 use crate::workload::podcontrol::is_namespace_terminating;
 use crate::workload::pods::{self, INDEX_ORPHAN, available_at};
 use plan::{Action, View};
+use retention::Policy;
 
 /// Keeps StatefulSets at their size, in order.
 #[derive(Debug)]
@@ -150,6 +152,23 @@ impl StatefulSetController {
         }
     }
 
+    /// Says with whom the claims of `pods` go.
+    async fn retain_claims(&self, set: &StatefulSet, view: &View<'_>) -> Result<(), Status> {
+        let policy = Policy::of(set);
+        for (ordinal, pod) in view.pods() {
+            let surplus = !view.wanted().contains(&ordinal);
+            for (_, claim) in pod::claims(set, ordinal) {
+                let Some(claim) = self.claims.get(&claim.key()) else { continue };
+                if let Some(owners) = policy.owners(set, pod, &claim, surplus) {
+                    let mut claim = PersistentVolumeClaim::clone(&claim);
+                    claim.metadata.owner_references = Some(owners);
+                    self.claim_api.update(&claim).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn write_status(
         &self,
         set: &StatefulSet,
@@ -180,6 +199,7 @@ impl StatefulSetController {
         let pods = claim(self.api.client(), set, &spec.selector, candidates, None).await?;
         let now = self.api.client().env().now();
         let view = View::new(set, pods.clone(), (current.clone(), update), now);
+        self.retain_claims(set, &view).await?;
         let mut acted = Ok(());
         for action in view.plan() {
             acted = self.act(set, &revisions, action).await;

@@ -126,7 +126,13 @@ impl<'a> View<'a> {
         actions
     }
 
-    fn wanted(&self) -> std::ops::Range<i32> {
+    /// The pods that are there, by ordinal.
+    pub(super) fn pods(&self) -> impl Iterator<Item = (i32, &Arc<Pod>)> {
+        self.pods.iter().map(|(ordinal, pod)| (*ordinal, pod))
+    }
+
+    /// The ordinals that the set shall have.
+    pub(super) fn wanted(&self) -> std::ops::Range<i32> {
         self.first..self.first.saturating_add(self.replicas)
     }
 

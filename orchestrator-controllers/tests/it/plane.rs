@@ -59,7 +59,10 @@ impl Plane {
         let deps = deps(&env).await;
         let controllers = make(&deps);
         let informers = deps.informers.clone();
-        let manager = Manager::new(informers.clone(), env.clone()).add_all(controllers).start();
+        let manager = Manager::new(informers.clone(), env.clone())
+            .follow(deps.resources.clone())
+            .add_all(controllers)
+            .start();
         let plane = Self { env, client: deps.client().clone(), informers, manager };
         plane.settle().await;
         plane

@@ -21,6 +21,7 @@ pub mod http;
 mod alloc;
 mod bootstrap;
 mod builder;
+mod custom;
 mod discovery;
 pub mod kubelet;
 pub mod openapi;

@@ -14,6 +14,7 @@ use crate::alloc::Services;
 use crate::authn::Authenticators;
 use crate::authz::{self, Attributes, Authorizer, Decision, Rbac, Target};
 use crate::builder::Builder;
+use crate::custom::{self, Custom};
 use crate::registry::{Leases, Objects, Registry};
 use crate::subresource::token::TokenIssuer;
 use crate::{bootstrap, pipeline};
@@ -36,6 +37,7 @@ pub struct ApiServer {
     pub(crate) network: Network,
     pub(crate) leases: Leases,
     pub(crate) services: Services,
+    pub(crate) custom: Custom,
 }
 
 /// What a server is made of.
@@ -65,6 +67,7 @@ impl ApiServer {
             roles,
             leases: Leases::new(parts.store, parts.env.clone()),
             services: Services::new(&parts.network),
+            custom: Custom::default(),
             objects,
             env: parts.env,
             registry: parts.registry,
@@ -81,7 +84,8 @@ impl ApiServer {
     /// # Errors
     /// The store's.
     pub async fn start(&self) -> Result<(), Status> {
-        bootstrap::run(self).await
+        bootstrap::run(self).await?;
+        custom::start(self).await
     }
 
     /// Tells the cluster that the API is reached at `address`: the endpoints of the service

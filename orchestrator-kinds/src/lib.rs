@@ -14,3 +14,4 @@ pub mod rules;
 mod tables;
 
 pub use registry::builtin;
+pub use tables::since;

@@ -20,9 +20,20 @@ pub(crate) fn resolve(server: &ApiServer, request: &ApiRequest) -> Result<Arc<Re
     }
     let verbs = match request.subresource.as_str() {
         "" => &def.verbs,
-        part => &def.subresource(part).ok_or_else(Status::no_such_resource)?.verbs,
+        part => match (def.subresource(part), &resource.custom) {
+            (Some(part), _) => &part.verbs,
+            // Of custom resources, a part that there is not is no page that there is not.
+            (None, Some(_)) => {
+                return Err(Status::not_found(&resource.group_resource, &request.name));
+            }
+            (None, None) => return Err(Status::no_such_resource()),
+        },
     };
-    let served = verbs.contains(&request.verb) || connects(request, verbs);
+    // A kind on its way out tells of fewer verbs than it has.
+    let is_ending = resource.custom.as_ref().is_some_and(|custom| custom.is_terminating);
+    let is_change = matches!(request.verb, Verb::Create | Verb::Update | Verb::Patch);
+    let served =
+        verbs.contains(&request.verb) || connects(request, verbs) || (is_ending && is_change);
     if !served || !fits(request, def.is_namespaced()) {
         return Err(Status::method_not_allowed());
     }

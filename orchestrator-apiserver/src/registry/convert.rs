@@ -12,7 +12,10 @@ impl Resource {
     ///
     /// # Errors
     /// 500: the stored object cannot be expressed in this version.
-    pub fn present(&self, item: Item) -> Result<Item, Status> {
+    pub async fn present(&self, item: Item) -> Result<Item, Status> {
+        if let Some(custom) = &self.custom {
+            return custom.show(item).await;
+        }
         if self.def.is_storage_version() {
             return Ok(item);
         }
@@ -29,8 +32,14 @@ impl Resource {
     ///
     /// # Errors
     /// 400: the object cannot be expressed in the stored version.
-    pub fn to_stored(&self, mut object: Object, managed: Option<&str>) -> Result<Value, Status> {
-        if !self.def.is_storage_version() {
+    pub async fn to_stored(
+        &self,
+        mut object: Object,
+        managed: Option<&str>,
+    ) -> Result<Value, Status> {
+        if let Some(custom) = &self.custom {
+            custom.keep(&mut object).await?;
+        } else if !self.def.is_storage_version() {
             self.def.strategy.to_storage(&mut object)?;
             let storage = &self.def.storage;
             object.set("apiVersion", api_version(&storage.group, &storage.version));

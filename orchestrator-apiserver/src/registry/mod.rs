@@ -15,6 +15,7 @@ pub use stored::Stored;
 pub(crate) use leases::Leases;
 pub(crate) use objects::{Beside, Created, Replaced, Swapped, failed, too_large_revision};
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
@@ -22,6 +23,8 @@ use orchestrator_core::resource::GroupKind;
 use orchestrator_core::store::{Key, KeyRange};
 use orchestrator_core::{GroupResource, GroupVersionResource, ResourceDef};
 use rustc_hash::FxHashMap;
+
+use crate::custom::{self, CustomKind, versions};
 
 /// The resources that a server serves; cheap to clone, all clones are one table.
 #[derive(Clone, Debug, Default)]
@@ -31,9 +34,11 @@ pub struct Registry {
 
 #[derive(Clone, Debug, Default)]
 struct Table {
-    /// In the order of discovery.
+    /// In the order of discovery: what the server was built with, then custom resources.
     ordered: Vec<Arc<Resource>>,
     by_name: FxHashMap<GroupVersionResource, Arc<Resource>>,
+    /// Custom resources by the names of their definitions.
+    custom: BTreeMap<String, Vec<Arc<Resource>>>,
 }
 
 /// A served resource: its definition, and what is derived from that once.
@@ -48,6 +53,8 @@ pub struct Resource {
     /// `group/version`.
     pub api_version: String,
     prefix: String,
+    /// What the definition says of a kind that was made at run time.
+    pub(crate) custom: custom::Kind,
 }
 
 impl Registry {
@@ -82,6 +89,20 @@ impl Registry {
             table.put(def.clone());
             table
         });
+    }
+
+    /// Serves these resources for the definition `name`, instead of those before; what the server
+    /// was built with comes first.
+    pub(crate) fn put_custom(&self, name: &str, resources: Vec<Resource>) {
+        let resources: Vec<_> = resources.into_iter().map(Arc::new).collect();
+        let mut before = Vec::new();
+        self.table.rcu(|table| {
+            let mut table = Table::clone(table);
+            before = table.put_custom(name, resources.clone());
+            table
+        });
+        let kinds = before.iter().filter_map(|resource| resource.custom.as_ref());
+        kinds.for_each(|kind| kind.retired.cancel());
     }
 
     /// Removes a resource; objects that were stored stay in the store.
@@ -125,9 +146,34 @@ impl Table {
         let gvr = &resource.def.gvr;
         match self.ordered.iter_mut().find(|known| known.def.gvr == *gvr) {
             Some(known) => *known = Arc::clone(&resource),
-            None => self.ordered.push(Arc::clone(&resource)),
+            None => {
+                let fixed = self.ordered.iter().filter(|known| known.custom.is_none()).count();
+                self.ordered.insert(fixed, Arc::clone(&resource));
+            }
         }
         self.by_name.insert(gvr.clone(), resource);
+    }
+
+    /// Replaces the resources of a definition; those that were there before.
+    fn put_custom(&mut self, name: &str, resources: Vec<Arc<Resource>>) -> Vec<Arc<Resource>> {
+        let before = match resources.is_empty() {
+            true => self.custom.remove(name),
+            false => self.custom.insert(name.to_owned(), resources),
+        };
+        self.ordered.retain(|known| known.custom.is_none());
+        self.by_name.retain(|_, known| known.custom.is_none());
+        let mut custom: Vec<_> = self.custom.values().flatten().cloned().collect();
+        custom.retain(|resource| !self.by_name.contains_key(&resource.def.gvr));
+        custom.sort_by(|a, b| {
+            let (a, b) = (&a.def.gvr, &b.def.gvr);
+            let by_version = || versions::order(&a.version, &b.version);
+            a.group.cmp(&b.group).then_with(by_version).then_with(|| a.resource.cmp(&b.resource))
+        });
+        for resource in &custom {
+            self.by_name.insert(resource.def.gvr.clone(), Arc::clone(resource));
+        }
+        self.ordered.extend(custom);
+        before.unwrap_or_default()
     }
 
     fn remove(&mut self, gvr: &GroupVersionResource) {
@@ -139,12 +185,18 @@ impl Table {
 impl Resource {
     fn new(def: ResourceDef) -> Self {
         Self {
+            custom: None,
             group_resource: def.gvr.group_resource(),
             group_kind: GroupKind::new(def.storage.group.clone(), def.kind.clone()),
             api_version: def.api_version(),
             prefix: def.key_prefix(),
             def: Arc::new(def),
         }
+    }
+
+    /// A resource that was made at run time.
+    pub(crate) fn custom(def: ResourceDef, kind: Arc<CustomKind>) -> Self {
+        Self { custom: Some(kind), ..Self::new(def) }
     }
 
     /// The key of one object.

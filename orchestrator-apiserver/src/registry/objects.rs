@@ -7,7 +7,7 @@ use orchestrator_core::store::{
     WatchRequest, WatchStream,
 };
 use orchestrator_core::value::Item;
-use orchestrator_core::{GroupVersionResource, Revision, Status, Store, Value};
+use orchestrator_core::{GroupVersionResource, ResourceDef, Revision, Status, Store, Value};
 
 use super::recent::Recent;
 use super::{Registry, Resource, Stored};
@@ -118,7 +118,7 @@ impl Objects {
         match self.read(resource.key(namespace, name)).await? {
             Some(stored) => {
                 self.recent.note(stored.key.as_bytes(), &stored.item);
-                resource.present(stored.item).map(Some)
+                resource.present(stored.item).await.map(Some)
             }
             None => Ok(None),
         }
@@ -136,18 +136,29 @@ impl Objects {
         let Some(resource) = self.registry.get(gvr) else { return Ok(Vec::new()) };
         let found = self.range(Range::new(resource.keys(namespace))).await?;
         let is_short = found.kvs.len() <= SHORT_LIST;
-        let items = found.kvs.into_iter().map(Stored::from).map(|stored| {
+        let mut items = Vec::with_capacity(found.kvs.len());
+        for stored in found.kvs.into_iter().map(Stored::from) {
             if is_short {
                 self.recent.note(stored.key.as_bytes(), &stored.item);
             }
-            resource.present(stored.item)
-        });
-        items.collect()
+            items.push(resource.present(stored.item).await?);
+        }
+        Ok(items)
     }
 
     /// The resource that `gvr` names, where it is served.
     pub(crate) fn resource(&self, gvr: &GroupVersionResource) -> Option<Arc<Resource>> {
         self.registry.get(gvr)
+    }
+
+    /// The definitions of all resources that are served.
+    pub(crate) fn definitions(&self) -> Vec<Arc<ResourceDef>> {
+        self.registry.defs()
+    }
+
+    /// The resource of a kind, where it is served.
+    pub(crate) fn by_kind(&self, group: &str, version: &str, kind: &str) -> Option<Arc<Resource>> {
+        self.registry.by_kind(group, version, kind)
     }
 
     /// The store behind the objects.

@@ -1,9 +1,10 @@
 //! Bodies: from what the client sent to an object of the kind that the request is about.
 
-use orchestrator_core::object::Object;
+use orchestrator_core::field::{FieldError, Path};
+use orchestrator_core::object::{Map, Object};
 use orchestrator_core::request::{Body, MediaType};
-use orchestrator_core::resource::{GroupVersionKind, split_api_version};
-use orchestrator_core::schema::decode::{self, DecodeError, Decoded, Problem};
+use orchestrator_core::resource::{GroupKind, GroupVersionKind, split_api_version};
+use orchestrator_core::schema::decode::{self, DecodeError, Decoded, Problem, TypeMeta};
 use orchestrator_core::schema::{Definition, Schema};
 use orchestrator_core::{Json, Status};
 
@@ -23,7 +24,8 @@ pub(crate) fn read(cx: &Cx<'_>, body: Body, kind: &GroupVersionKind) -> Result<O
     let (definition, schema) = definition(cx, kind);
     let decoded = match body {
         Body::Object(object) => {
-            check_kind(object.api_version(), object.kind(), kind)?;
+            let named = (object.api_version(), object.kind(), object.name());
+            check_named(cx, named, kind, || top_fields(object.as_map()))?;
             from_tree(schema, definition, object.into_json())
         }
         Body::Bytes { bytes, .. } if bytes.trim_ascii() == b"null" => {
@@ -31,7 +33,7 @@ pub(crate) fn read(cx: &Cx<'_>, body: Body, kind: &GroupVersionKind) -> Result<O
         }
         Body::Bytes { bytes, media: MediaType::Json } => {
             let named = decode::type_meta(&bytes).map_err(|e| unrecognized(kind, &e, &bytes))?;
-            check_kind(&named.api_version, &named.kind, kind)?;
+            check_bytes(cx, &named, kind, &bytes)?;
             match definition {
                 Some(definition) => decode::from_slice(schema, definition, &bytes),
                 None => decode::untyped(&bytes),
@@ -40,7 +42,9 @@ pub(crate) fn read(cx: &Cx<'_>, body: Body, kind: &GroupVersionKind) -> Result<O
         Body::Bytes { bytes, media: MediaType::Yaml } => {
             let tree = yaml(&bytes)?;
             let text = |name: &str| tree.get(name).and_then(Json::as_str).unwrap_or_default();
-            check_kind(text("apiVersion"), text("kind"), kind)?;
+            let name = tree.pointer("/metadata/name").and_then(Json::as_str).unwrap_or_default();
+            let fields = || tree.as_object().map(top_fields).unwrap_or_default();
+            check_named(cx, (text("apiVersion"), text("kind"), name), kind, fields)?;
             from_tree(schema, definition, tree)
         }
         Body::None => from_tree(schema, definition, Json::Null),
@@ -51,6 +55,27 @@ pub(crate) fn read(cx: &Cx<'_>, body: Body, kind: &GroupVersionKind) -> Result<O
     Ok(object)
 }
 
+/// Why a tree that a patch made is no object of its kind.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecastError {
+    /// It names another kind.
+    #[error("{0}")]
+    Kind(Status),
+    /// It does not obey the schema.
+    #[error("{0}")]
+    Decode(#[from] DecodeError),
+}
+
+impl RecastError {
+    /// The words where the tree was merged as such, and not written out and read again.
+    pub(crate) fn restoring(&self) -> String {
+        match self {
+            Self::Kind(status) => status.message.clone(),
+            Self::Decode(error) => error.restoring(),
+        }
+    }
+}
+
 /// Holds a tree that a patch made to the schema of `kind`.
 ///
 /// # Errors
@@ -59,11 +84,10 @@ pub(crate) fn recast(
     cx: &Cx<'_>,
     tree: Object,
     kind: &GroupVersionKind,
-) -> Result<(Object, Vec<Problem>), String> {
-    check_kind(tree.api_version(), tree.kind(), kind).map_err(|status| status.message)?;
+) -> Result<(Object, Vec<Problem>), RecastError> {
+    check_kind(tree.api_version(), tree.kind(), kind).map_err(RecastError::Kind)?;
     let (definition, schema) = definition(cx, kind);
-    let decoded =
-        from_tree(schema, definition, tree.into_json()).map_err(|error| error.to_string())?;
+    let decoded = from_tree(schema, definition, tree.into_json())?;
     Ok((named(decoded.value, kind), decoded.problems))
 }
 
@@ -87,6 +111,56 @@ pub(crate) fn report<P: ToString>(
             Err(strict(format!("strict decoding error: {}", all.join(", "))))
         }
     }
+}
+
+/// Holds what the body says that it is to what it must be.
+fn check_bytes(
+    cx: &Cx<'_>,
+    named: &TypeMeta,
+    kind: &GroupVersionKind,
+    bytes: &[u8],
+) -> Result<(), Status> {
+    let (version, what) = (named.api_version.as_str(), named.kind.as_str());
+    if cx.resource.custom.is_none() {
+        return check_kind(version, what, kind);
+    }
+    let tree = || serde_json::from_slice::<Object>(bytes).unwrap_or_default();
+    let name = if what == kind.kind { String::new() } else { tree().name().to_owned() };
+    check_named(cx, (version, what, &name), kind, || top_fields(tree().as_map()))
+}
+
+/// The same of version, kind and name. A custom resource of the wrong kind is an object with a
+/// mistake; of one in the wrong version nothing is known.
+fn check_named(
+    cx: &Cx<'_>,
+    (version, what, name): (&str, &str, &str),
+    kind: &GroupVersionKind,
+    fields: impl FnOnce() -> Vec<String>,
+) -> Result<(), Status> {
+    let own = cx.resource.custom.is_some() && *kind == cx.resource.def.gvk();
+    let checked = check_kind(version, what, kind);
+    if !own || checked.is_ok() {
+        return checked;
+    }
+    if split_api_version(version) == (&*kind.group, &*kind.version) || version.is_empty() {
+        let why = format!("must be {}", kind.kind);
+        let error = FieldError::invalid(&Path::new("kind"), &Json::from(what), why);
+        let found = GroupKind::new(kind.group.clone(), what.to_owned());
+        return Err(Status::invalid(&found, name, &vec![error]));
+    }
+    if FieldValidation::of(&cx.request.options) == FieldValidation::Warn {
+        fields().iter().for_each(|field| cx.warn(format!("unknown field {field:?}")));
+    }
+    checked
+}
+
+/// The fields of an object beside those that every object has.
+fn top_fields(object: &Map) -> Vec<String> {
+    let known = |name: &str| matches!(name, "apiVersion" | "kind" | "metadata");
+    let mut fields: Vec<String> =
+        object.keys().filter(|name| !known(name)).map(ToString::to_string).collect();
+    fields.sort_unstable();
+    fields
 }
 
 fn finish(cx: &Cx<'_>, decoded: Decoded, kind: &GroupVersionKind) -> Result<Object, Status> {

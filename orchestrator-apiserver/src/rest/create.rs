@@ -56,6 +56,10 @@ impl New {
 /// Takes a decoded and defaulted object through admission and validation into the store.
 pub(crate) async fn make(cx: &Cx<'_>, new: New) -> Result<Item, Status> {
     let New { object, managed } = new;
+    if cx.resource.custom.as_ref().is_some_and(|custom| custom.is_terminating) {
+        let why = "create not allowed while custom resource definition is terminating";
+        return Err(Status::forbidden(&cx.resource.group_resource, object.name(), why));
+    }
     let mut object = admit::mutate(cx, Operation::Create, object, None).await?;
     grants::check(cx, &object, None).await?;
     let wanted = object.meta_mut().remove("resourceVersion");
@@ -160,14 +164,14 @@ async fn put(cx: &Cx<'_>, new: New, beside: &Beside) -> Result<Put, Status> {
         });
     }
     let New { object, managed } = new;
-    let value = cx.resource.to_stored(object, managed.as_deref())?;
+    let value = cx.resource.to_stored(object, managed.as_deref()).await?;
     let lease = cx.server.leases.lease(cx.resource.def.storage.ttl_s).await?;
     let item = match objects.create_beside(key, value.clone(), lease, beside).await? {
         Created::Done(revision) => {
-            return cx.resource.present(Item::new(value, revision)).map(Put::Done);
+            return cx.resource.present(Item::new(value, revision)).await.map(Put::Done);
         }
         Created::Taken(keys) => return Ok(Put::Lost(keys)),
-        Created::Exists => cx.resource.present(Item::new(value, Revision::ZERO))?,
+        Created::Exists => cx.resource.present(Item::new(value, Revision::ZERO)).await?,
     };
     let mut object = Arc::unwrap_or_clone(item.lean().map_err(Status::internal)?);
     if managed.is_some() {

@@ -13,6 +13,7 @@ use super::garbage::Dependents;
 use super::removal::{self, Step};
 use super::{admit, options, rules};
 use crate::alloc;
+use crate::custom::deletion;
 use crate::pipeline::Cx;
 use crate::registry::{Replaced, Stored, Swapped};
 
@@ -97,7 +98,7 @@ enum Attempt {
 }
 
 async fn attempt(cx: &Cx<'_>, stored: Stored, name: &str) -> Result<Attempt, Status> {
-    let item = cx.resource.present(stored.item.clone())?;
+    let item = cx.resource.present(stored.item.clone()).await?;
     let old = Arc::clone(item.tree().map_err(Status::internal)?);
     check_preconditions(cx, &item, name)?;
     admit::delete(cx, &old).await?;
@@ -108,12 +109,11 @@ async fn attempt(cx: &Cx<'_>, stored: Stored, name: &str) -> Result<Attempt, Sta
         (true, false) => Dependents::Deleted,
         (true, true) => Dependents::Orphaned,
     };
-    let step = removal::plan(
-        &old,
-        default_grace,
-        &cx.request.options,
-        removal::Now { time: cx.server.env.now(), dependents },
-    );
+    let now = removal::Now { time: cx.server.env.now(), dependents };
+    let step = match deletion::begin(cx, &old) {
+        Some(new) => Step::Mark(new),
+        None => removal::plan(&old, default_grace, &cx.request.options, now),
+    };
     match step {
         Step::Wait => Ok(Attempt::Done(Removed::Pending(item))),
         Step::Mark(new) => mark(cx, &stored, new).await.map(|marked| match marked {
@@ -134,7 +134,7 @@ async fn mark(
     stored: &Stored,
     new: Object,
 ) -> Result<Result<Stored, Option<Stored>>, Status> {
-    let value = cx.resource.to_stored(new, None)?;
+    let value = cx.resource.to_stored(new, None).await?;
     let marked = |revision| Stored {
         key: stored.key.clone(),
         item: Item::new(value.clone(), revision),
@@ -153,13 +153,13 @@ async fn mark(
 async fn end(cx: &Cx<'_>, stored: Stored) -> Result<Attempt, Status> {
     let last = |revision| cx.resource.present(Item::new(stored.item.value().clone(), revision));
     if cx.request.options.is_dry_run() {
-        return Ok(Attempt::Done(Removed::Gone(last(stored.revision())?)));
+        return Ok(Attempt::Done(Removed::Gone(last(stored.revision()).await?)));
     }
     let beside = alloc::given_up(cx, stored.tree()?);
     match cx.server.objects.remove_beside(&stored, &beside).await? {
         Swapped::Done(revision) => {
             removal::after(cx, stored.tree()?);
-            Ok(Attempt::Done(Removed::Gone(last(revision)?)))
+            Ok(Attempt::Done(Removed::Gone(last(revision).await?)))
         }
         Swapped::Changed(now) => Ok(Attempt::Changed(now)),
         // It takes nothing; if the store thinks so, the object is looked at once more.

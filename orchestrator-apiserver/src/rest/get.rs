@@ -19,6 +19,6 @@ pub(crate) async fn answer(cx: &Cx<'_>) -> Result<ResponseBody, Status> {
         }
     }
     let stored = cx.server.objects.read(cx.key()).await?.ok_or_else(|| cx.not_found())?;
-    let item = cx.resource.present(stored.item)?;
+    let item = cx.resource.present(stored.item).await?;
     Ok(ResponseBody::Object { code: 200, item, def: Some(Arc::clone(&cx.resource.def)) })
 }

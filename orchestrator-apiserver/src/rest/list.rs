@@ -77,7 +77,7 @@ async fn read(cx: &Cx<'_>, filter: &Filter) -> Result<Page, Status> {
             page.revision = if plan.revision.is_zero() { found.revision } else { plan.revision };
             plan.revision = page.revision;
         }
-        match page.take(cx, filter, plan.limit, found)? {
+        match page.take(cx, filter, plan.limit, found).await? {
             Some(next) => plan.keys.start = next,
             None => return Ok(page),
         }
@@ -86,7 +86,7 @@ async fn read(cx: &Cx<'_>, filter: &Filter) -> Result<Page, Status> {
 
 impl Page {
     /// Takes what matches; the key to read on from, where the page is not full yet.
-    fn take(
+    async fn take(
         &mut self,
         cx: &Cx<'_>,
         filter: &Filter,
@@ -101,7 +101,7 @@ impl Page {
         }
         while let Some(kv) = kvs.next() {
             let key = kv.key.clone();
-            let item = cx.resource.present(Stored::from(kv).item)?;
+            let item = cx.resource.present(Stored::from(kv).item).await?;
             if filter.wants(&item)? {
                 self.items.push(item);
             }

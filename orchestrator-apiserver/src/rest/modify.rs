@@ -54,13 +54,13 @@ where
 /// Reads the object that the request names.
 pub(crate) async fn current(cx: &Cx<'_>) -> Result<Option<Current>, Status> {
     match cx.server.objects.read(cx.key()).await? {
-        Some(stored) => present(cx, stored).map(Some),
+        Some(stored) => present(cx, stored).await.map(Some),
         None => Ok(None),
     }
 }
 
-fn present(cx: &Cx<'_>, stored: Stored) -> Result<Current, Status> {
-    let item = cx.resource.present(stored.item.clone())?;
+async fn present(cx: &Cx<'_>, stored: Stored) -> Result<Current, Status> {
+    let item = cx.resource.present(stored.item.clone()).await?;
     let object = Arc::clone(item.tree().map_err(Status::internal)?);
     Ok(Current { stored, object })
 }
@@ -74,7 +74,7 @@ pub(crate) async fn run(
     for _ in 0..MAX_TRIES {
         match attempt(cx, &current, change).await? {
             Attempt::Done(item) => return Ok(item),
-            Attempt::Changed(Some(stored)) => current = present(cx, stored)?,
+            Attempt::Changed(Some(stored)) => current = present(cx, stored).await?,
             Attempt::Changed(None) => return Err(cx.not_found()),
         }
     }
@@ -135,12 +135,12 @@ async fn put(cx: &Cx<'_>, current: &Current, new: Object, beside: &Beside) -> Re
     let old = &*current.object;
     let revision = current.stored.revision();
     if new == *old {
-        return Ok(Put::Done(cx.resource.present(current.stored.item.clone())?));
+        return Ok(Put::Done(cx.resource.present(current.stored.item.clone()).await?));
     }
     let ends = removal::ends(&new, old);
-    let value = cx.resource.to_stored(new, None)?;
+    let value = cx.resource.to_stored(new, None).await?;
     if cx.request.options.is_dry_run() {
-        return Ok(Put::Done(cx.resource.present(Item::new(value, revision))?));
+        return Ok(Put::Done(cx.resource.present(Item::new(value, revision)).await?));
     }
     let objects = &cx.server.objects;
     let replaced = match ends {
@@ -152,7 +152,7 @@ async fn put(cx: &Cx<'_>, current: &Current, new: Object, beside: &Beside) -> Re
             if ends {
                 removal::after(cx, old);
             }
-            Ok(Put::Done(cx.resource.present(Item::new(value, revision))?))
+            Ok(Put::Done(cx.resource.present(Item::new(value, revision)).await?))
         }
         Swapped::Changed(now) => Ok(Put::Changed(now)),
         Swapped::Taken(keys) => Ok(Put::Lost(keys)),

@@ -8,6 +8,7 @@ use orchestrator_core::object::Object;
 use orchestrator_core::request::Options;
 
 use super::garbage::{self, Dependents};
+use crate::custom::deletion;
 use crate::pipeline::Cx;
 
 /// What a deletion does next.
@@ -122,7 +123,7 @@ pub(crate) fn ends(new: &Object, old: &Object) -> bool {
     if new.kind() == "Namespace" && held.is_some_and(|held| !held.is_empty()) {
         return false;
     }
-    new.kind() == "Namespace" || left(old) == Some(0)
+    new.kind() == "Namespace" || deletion::ends_at_once(new) || left(old) == Some(0)
 }
 
 /// Gives back what the server had handed out to the object that is gone.

@@ -101,7 +101,7 @@ async fn begin(
     }
     let mut ready = VecDeque::with_capacity(found.kvs.len() + 1);
     for kv in found.kvs {
-        let item = cx.resource.present(Stored::from(kv).item)?;
+        let item = cx.resource.present(Stored::from(kv).item).await?;
         if filter.wants(&item)? {
             ready.push_back(Ok(WatchEvent::Added(item)));
         }
@@ -126,14 +126,15 @@ impl Watcher {
             }
             tokio::select! {
                 biased;
-                update = self.source.next() => self.take(update),
+                update = self.source.next() => self.take(update).await,
+                () = retired(&self.resource) => self.ended = true,
                 () = until(&self.env, self.deadline) => self.ended = true,
                 () = until(&self.env, self.bookmark) => self.mark(),
             }
         }
     }
 
-    fn take(&mut self, update: Option<Result<WatchUpdate, StoreError>>) {
+    async fn take(&mut self, update: Option<Result<WatchUpdate, StoreError>>) {
         match update {
             None => self.ended = true,
             Some(Err(error)) => self.ready.push_back(Err(ended(&error, self.reached))),
@@ -144,7 +145,7 @@ impl Watcher {
             Some(Ok(WatchUpdate::Events { revision, events })) => {
                 self.reached = revision;
                 for event in events.iter() {
-                    match self.see(event, revision) {
+                    match see(&self.resource, &self.filter, event, revision).await {
                         Ok(Some(seen)) => self.ready.push_back(Ok(seen)),
                         Ok(None) => {}
                         Err(status) => self.ready.push_back(Err(status)),
@@ -152,31 +153,6 @@ impl Watcher {
                 }
             }
         }
-    }
-
-    /// The event as the selectors see it.
-    fn see(&self, event: &Event, revision: Revision) -> Result<Option<WatchEvent>, Status> {
-        let before = match &event.prev {
-            Some(prev) => self.wanted(Item::new(prev.value.clone(), revision))?,
-            None => None,
-        };
-        if event.deleted {
-            return Ok(before.map(WatchEvent::Deleted));
-        }
-        let after = self.wanted(Item::new(event.kv.value.clone(), revision))?;
-        Ok(match (before, after) {
-            (Some(_), Some(item)) => Some(WatchEvent::Modified(item)),
-            (None, Some(item)) => Some(WatchEvent::Added(item)),
-            (Some(item), None) => Some(WatchEvent::Deleted(item)),
-            (None, None) => None,
-        })
-    }
-
-    /// The item in the version watched, where the selectors want it.
-    fn wanted(&self, item: Item) -> Result<Option<Item>, Status> {
-        let item = self.resource.present(item)?;
-        let wanted = self.filter.wants(&item)?;
-        Ok(wanted.then_some(item))
     }
 
     /// Tells how far the watch has come, to a watcher that wants to know.
@@ -187,6 +163,45 @@ impl Watcher {
         let revision = self.reached;
         self.ready.push_back(Ok(WatchEvent::Bookmark { revision, initial_events_end: false }));
         self.bookmark = Some(self.env.instant() + BOOKMARK_EVERY);
+    }
+}
+
+/// The event as the selectors see it.
+async fn see(
+    resource: &Resource,
+    filter: &Filter,
+    event: &Event,
+    revision: Revision,
+) -> Result<Option<WatchEvent>, Status> {
+    let before = match &event.prev {
+        Some(prev) => wanted(resource, filter, Item::new(prev.value.clone(), revision)).await?,
+        None => None,
+    };
+    if event.deleted {
+        return Ok(before.map(WatchEvent::Deleted));
+    }
+    let after = Item::new(event.kv.value.clone(), revision);
+    let after = wanted(resource, filter, after).await?;
+    Ok(match (before, after) {
+        (Some(_), Some(item)) => Some(WatchEvent::Modified(item)),
+        (None, Some(item)) => Some(WatchEvent::Added(item)),
+        (Some(item), None) => Some(WatchEvent::Deleted(item)),
+        (None, None) => None,
+    })
+}
+
+/// The item in the version watched, where the selectors want it.
+async fn wanted(resource: &Resource, filter: &Filter, item: Item) -> Result<Option<Item>, Status> {
+    let item = resource.present(item).await?;
+    let wanted = filter.wants(&item)?;
+    Ok(wanted.then_some(item))
+}
+
+/// Returns when the kind is no longer what the watch began with; a built-in kind always is.
+async fn retired(resource: &Resource) {
+    match &resource.custom {
+        Some(custom) => custom.retired.cancelled().await,
+        None => pending().await,
     }
 }
 

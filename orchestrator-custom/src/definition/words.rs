@@ -24,12 +24,28 @@ pub(super) struct Words<'s> {
 }
 
 /// What a schema inside of another is to the object.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Place {
     /// Why a default may not stand there.
     forbids_defaults: Option<&'static str>,
-    /// Whether the items of a list above cannot be told apart, so that there is no old value.
-    is_uncorrelatable: bool,
+    /// What rules need to know.
+    rules: rules::Place,
+}
+
+impl Place {
+    /// A field of an object.
+    fn field(&self, schema: &Json) -> Self {
+        let is_object = schema.flag("x-kubernetes-embedded-resource");
+        Self { rules: rules::Place { is_object, ..self.rules.clone() }, ..self.clone() }
+    }
+
+    /// One of many values, of which there are at most `most`.
+    fn one_of(&self, most: Option<i64>, schema: &Json) -> Self {
+        let most = most.and_then(|most| u64::try_from(most).ok());
+        let mut below = self.field(schema);
+        below.rules.count = below.rules.count.zip(most).map(|(a, b)| a.saturating_mul(b));
+        below
+    }
 }
 
 impl<'s> Words<'s> {
@@ -39,7 +55,9 @@ impl<'s> Words<'s> {
 
     /// Looks at the whole schema.
     pub(super) fn check(&mut self, at: &mut At) {
-        self.node(self.schema, self.read, Place::default(), at);
+        let rules = rules::Place { count: Some(1), is_object: true, ..Default::default() };
+        let place = Place { rules, ..Place::default() };
+        self.node(self.schema, self.read, &place, at);
     }
 
     /// All that is wrong; what is wrong with rules comes last.
@@ -49,7 +67,7 @@ impl<'s> Words<'s> {
         errors
     }
 
-    fn node(&mut self, schema: &Json, read: Option<&Structural>, place: Place, at: &mut At) {
+    fn node(&mut self, schema: &Json, read: Option<&Structural>, place: &Place, at: &mut At) {
         let before = self.errors.len();
         self.words(schema, place, at);
         self.below(schema, read, place, at);
@@ -61,11 +79,11 @@ impl<'s> Words<'s> {
         if let Some(read) = read.filter(|read| !read.rules.is_empty())
             && self.errors.len() == before
         {
-            self.rules.compile(read, place.is_uncorrelatable, at);
+            self.rules.compile(read, &place.rules, at);
         }
     }
 
-    fn words(&mut self, schema: &Json, place: Place, at: &mut At) {
+    fn words(&mut self, schema: &Json, place: &Place, at: &mut At) {
         let errors = &mut self.errors;
         if let Some(why) = place.forbids_defaults.filter(|_| schema.has("default")) {
             at.field("default", |at| errors.push(forbidden(at.path(), why)));
@@ -107,7 +125,7 @@ impl<'s> Words<'s> {
         }
     }
 
-    fn below(&mut self, schema: &Json, read: Option<&Structural>, place: Place, at: &mut At) {
+    fn below(&mut self, schema: &Json, read: Option<&Structural>, place: &Place, at: &mut At) {
         let additional = schema.sub("additionalProperties");
         if !additional.is_null() {
             at.field("additionalProperties", |at| {
@@ -124,21 +142,24 @@ impl<'s> Words<'s> {
                         crate::schema::Additional::Schema(values) => Some(&**values),
                         _ => None,
                     });
-                    self.node(additional, read, place, at);
+                    let most = schema.sub("maxProperties").as_i64();
+                    self.node(additional, read, &place.one_of(most, additional), at);
                 }
             });
         }
         at.field("properties", |at| {
             for (name, property) in schema.entries("properties") {
                 let read = read.and_then(|read| read.properties.get(name));
-                at.key(name, |at| self.node(property, read, place, at));
+                at.key(name, |at| self.node(property, read, &place.field(property), at));
             }
         });
         if schema.sub("items").is_object() {
-            let is_map = schema.text("x-kubernetes-list-type") == "map";
-            let place = Place { is_uncorrelatable: place.is_uncorrelatable || !is_map, ..place };
+            let mut below = place.one_of(schema.sub("maxItems").as_i64(), schema.sub("items"));
+            if schema.text("x-kubernetes-list-type") != "map" {
+                below.rules.uncorrelatable.get_or_insert_with(|| at.path().to_owned());
+            }
             let read = read.and_then(|read| read.items.as_deref());
-            at.field("items", |at| self.node(schema.sub("items"), read, place, at));
+            at.field("items", |at| self.node(schema.sub("items"), read, &below, at));
         }
     }
 
@@ -152,14 +173,14 @@ impl<'s> Words<'s> {
             let place = Place { forbids_defaults: self.defaults(why), ..Place::default() };
             at.field(word, |at| {
                 for (index, part) in schema.list(word).iter().enumerate() {
-                    at.index(index, |at| self.node(part, None, place, at));
+                    at.index(index, |at| self.node(part, None, &place, at));
                 }
             });
         }
         if schema.sub("not").is_object() {
             let why = self.defaults("must not be set inside of not");
             let place = Place { forbids_defaults: why, ..Place::default() };
-            at.field("not", |at| self.node(schema.sub("not"), None, place, at));
+            at.field("not", |at| self.node(schema.sub("not"), None, &place, at));
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use orchestrator_core::Json;
 
+use crate::schema::{Additional, Structural};
 use crate::value::Fields;
 
 /// A path below the value of a rule.
@@ -21,23 +22,31 @@ impl FieldPath {
     /// Reads a path such as `.a['b.c'].d` under the JSON of a schema; `None` where it leads to
     /// nothing that the schema has.
     pub fn parse(text: &str, schema: &Json) -> Option<Self> {
-        let mut steps = Vec::new();
-        let (mut rest, mut schema) = (text.trim(), schema);
-        while !rest.is_empty() {
-            let (name, after) = step(rest)?;
+        let mut schema = schema;
+        walk(text, |name| {
             let values = schema.sub("additionalProperties");
-            if let Some(property) = schema.sub("properties").get(name.as_str()) {
-                schema = property;
-                steps.push(Step::Field(name));
-            } else if values.is_object() {
-                schema = values;
-                steps.push(Step::Key(name));
-            } else {
-                return None;
-            }
-            rest = after;
-        }
-        (!steps.is_empty()).then_some(Self(steps))
+            let (below, step) = match schema.sub("properties").get(name.as_str()) {
+                Some(property) => (property, Step::Field(name)),
+                None if values.is_object() => (values, Step::Key(name)),
+                None => return None,
+            };
+            schema = below;
+            Some(step)
+        })
+    }
+
+    /// The same under a schema that was read.
+    pub(crate) fn read(text: &str, schema: &Structural) -> Option<Self> {
+        let mut schema = schema;
+        walk(text, |name| {
+            let (below, step) = match (schema.properties.get(&name), &schema.additional) {
+                (Some(property), _) => (property, Step::Field(name)),
+                (None, Additional::Schema(values)) => (&**values, Step::Key(name)),
+                (None, _) => return None,
+            };
+            schema = below;
+            Some(step)
+        })
     }
 
     /// The path of the field below `path`.
@@ -52,6 +61,18 @@ impl FieldPath {
         }
         whole
     }
+}
+
+/// Takes the names of a path one after the other.
+fn walk(text: &str, mut take: impl FnMut(String) -> Option<Step>) -> Option<FieldPath> {
+    let mut steps = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let (name, after) = step(rest)?;
+        steps.push(take(name)?);
+        rest = after;
+    }
+    (!steps.is_empty()).then_some(FieldPath(steps))
 }
 
 /// The name that `text` begins with, and what follows.

@@ -1,11 +1,20 @@
 //! Rules in CEL (`x-kubernetes-validations`): what a schema says about values beyond its words.
 
+mod compile;
+mod evaluate;
 mod field_path;
 mod show;
+#[cfg(test)]
+mod tests;
+mod types;
 
 use orchestrator_core::Json;
 
+pub use evaluate::check;
 pub use field_path::FieldPath;
+
+pub(crate) use compile::{Compiled, CompiledRule};
+pub(crate) use types::MAX_REQUEST;
 
 use crate::value::Fields;
 

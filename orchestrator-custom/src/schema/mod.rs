@@ -9,13 +9,14 @@ mod pattern;
 mod read;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use orchestrator_core::Json;
 
 pub use checks::{Checks, Format};
 pub use pattern::Pattern;
 
-use crate::rules::Rule;
+use crate::rules::{Compiled, Rule};
 
 /// How deep schemas may nest: as deep as objects.
 pub const MAX_DEPTH: usize = 100;
@@ -117,6 +118,10 @@ pub struct Structural {
     pub checks: Checks,
     /// Rules in CEL.
     pub rules: Vec<Rule>,
+    /// The rules, compiled when they are first asked.
+    compiled: OnceLock<Arc<Compiled>>,
+    /// Whether there are rules here or below, found out when it is first asked.
+    with_rules: OnceLock<bool>,
 }
 
 impl Structural {
@@ -137,7 +142,13 @@ impl Structural {
 
     /// Whether the schema, or any below it, has rules.
     pub fn has_rules(&self) -> bool {
-        !self.rules.is_empty() || self.below().any(Structural::has_rules)
+        let look = || !self.rules.is_empty() || self.below().any(Structural::has_rules);
+        *self.with_rules.get_or_init(look)
+    }
+
+    /// The rules, compiled; `is_object` says that the values are whole objects.
+    pub(crate) fn compiled(&self, is_object: bool) -> &Compiled {
+        self.compiled.get_or_init(|| Arc::new(Compiled::new(self, is_object)))
     }
 
     /// Whether the schema, or any below it, has a default.

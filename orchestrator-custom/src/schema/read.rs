@@ -32,6 +32,7 @@ pub(super) fn structural(schema: &Json, depth: usize) -> Structural {
         is_atomic_map: map.text("x-kubernetes-map-type") == "atomic",
         checks: checks(map, depth),
         rules: map.list("x-kubernetes-validations").iter().map(Rule::read).collect(),
+        ..Structural::default()
     }
 }
 

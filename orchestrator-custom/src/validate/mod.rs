@@ -21,8 +21,11 @@ use orchestrator_core::Json;
 use orchestrator_core::field::{FieldError, FieldErrorKind, FieldErrors};
 use orchestrator_core::object::Map;
 
+pub use crate::rules::check as rules;
 pub use crate::value::MetadataCheck;
 pub use lists::unique_items;
+
+pub(crate) use lists::{by_key, key};
 
 use crate::report::{At, NO_FIELD, invalid, required, type_invalid, unsupported};
 use crate::schema::{Structural, Type};

@@ -4,6 +4,7 @@ mod embedded;
 mod fields;
 mod fill;
 mod prune;
+mod settled;
 #[cfg(test)]
 mod tests;
 

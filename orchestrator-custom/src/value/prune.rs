@@ -6,7 +6,7 @@ use orchestrator_core::object::Map;
 use crate::schema::{Additional, Structural};
 
 /// The fields that every object has, declared or not.
-const OF_ALL: [&str; 3] = ["apiVersion", "kind", "metadata"];
+pub(super) const OF_ALL: [&str; 3] = ["apiVersion", "kind", "metadata"];
 
 impl Structural {
     /// Drops the fields of a whole object that the schema does not know; whether there were any.

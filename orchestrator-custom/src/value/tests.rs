@@ -103,9 +103,12 @@ proptest! {
         let mut object = map(json!({"kind": "A", "spec": value}));
         let mut again = object.clone();
         prop_assert_eq!(schema.prune(&mut again), again != object);
+        let pruned = again != object;
+        let before = object.clone();
         object = again;
         prop_assert!(!schema.prune(&mut object.clone()));
-        schema.fill(&mut object);
+        let filled = schema.fill(&mut object);
+        prop_assert_eq!(schema.is_settled(&before), !pruned && !filled);
         let mut twice = object.clone();
         prop_assert!(!schema.fill(&mut twice));
         prop_assert_eq!(&twice, &object);

@@ -12,7 +12,7 @@ pub(super) fn of(object: &Object, now: Timestamp) -> Json {
 }
 
 /// How long ago a time of an object was.
-pub(super) fn since(time: &str, now: Timestamp) -> String {
+pub fn since(time: &str, now: Timestamp) -> String {
     match parse(time) {
         Some(time) => human(now.as_second() - time.as_second()),
         None => UNKNOWN.into(),

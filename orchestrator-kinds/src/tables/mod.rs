@@ -26,6 +26,8 @@ mod storage;
 mod tests;
 mod workload;
 
+pub use age::since;
+
 use jiff::Timestamp;
 use orchestrator_core::{GroupVersionResource, Json, Object};
 

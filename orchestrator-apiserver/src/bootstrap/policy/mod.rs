@@ -70,7 +70,7 @@ async fn make(server: &ApiServer, resource: &Resource, objects: &[Object]) -> Re
         let mut object = object.clone();
         object.set_meta("uid", server.env.uid());
         object.set_meta("creationTimestamp", now.as_str());
-        let value = resource.to_stored(object, None)?;
+        let value = resource.to_stored(object, None).await?;
         value.bytes();
         value.cool();
         txn.compare.push(Compare::mod_revision(key.clone(), Revision::ZERO));

@@ -2,13 +2,18 @@
 //!
 //! [`routing_table`] turns Services and EndpointSlices into the table of one node; a
 //! [`Proxy`](orchestrator_core::proxy::Proxy) makes it real: [`UserspaceProxy`] with sockets, so
-//! without root; [`RecordingProxy`] not at all. The [`ProxyLoop`] keeps a proxy up to date.
+//! without root; `NftablesProxy` (feature `nftables`) with packet rules; [`RecordingProxy`] not at
+//! all. The [`ProxyLoop`] keeps a proxy up to date.
 
+#[cfg(feature = "nftables")]
+pub mod nftables;
 mod recording;
 pub mod run;
 pub mod table;
 pub mod userspace;
 
+#[cfg(feature = "nftables")]
+pub use nftables::{NftablesConfig, NftablesProxy};
 pub use recording::RecordingProxy;
 pub use run::{ProxyLoop, Running};
 pub use table::{NodeView, routing_table};

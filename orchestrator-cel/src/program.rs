@@ -1,5 +1,6 @@
 //! A compiled expression.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::EvalError;
@@ -36,6 +37,13 @@ impl Program {
     /// Whether it speaks of the variable `name`.
     pub fn uses(&self, name: &str) -> bool {
         uses(&self.root, name)
+    }
+
+    /// The fields of the variable `name` that it speaks of.
+    pub fn fields(&self, name: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        fields(&self.root, name, &mut found);
+        found
     }
 
     /// What an evaluation costs at least and at most, by what the types of variables say about
@@ -82,7 +90,8 @@ impl Program {
 /// Whether a tree speaks of the variable `name`. A name of its own in a macro hides one.
 fn uses(expr: &Expr, name: &str) -> bool {
     match &expr.kind {
-        Kind::Ident(known) => **known == *name,
+        // A name with dots belongs to the one before the first.
+        Kind::Ident(known) => known.split('.').next() == Some(name) || **known == *name,
         Kind::Fold(fold) => {
             let hidden = *fold.var == *name || fold.var2.as_deref() == Some(name);
             let inner = |expr: &Expr| !hidden && uses(expr, name);
@@ -94,4 +103,13 @@ fn uses(expr: &Expr, name: &str) -> bool {
             found
         }
     }
+}
+
+fn fields(expr: &Expr, name: &str, found: &mut BTreeSet<String>) {
+    if let Kind::Select(select) = &expr.kind
+        && matches!(&select.operand.kind, Kind::Ident(known) if **known == *name)
+    {
+        found.insert(select.field.to_string());
+    }
+    expr.for_each_child(&mut |child| fields(child, name, found));
 }

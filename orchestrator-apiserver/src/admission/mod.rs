@@ -6,12 +6,18 @@
 
 mod certificate_requester;
 mod certificate_subject;
+mod changed;
+mod configuration;
 mod default_ingress_class;
 mod default_storage_class;
 mod default_toleration_seconds;
+mod expression;
 mod limit_ranger;
+mod matching;
+mod mutating_policy;
 mod namespace_lifecycle;
 mod node_features;
+mod params;
 mod pod;
 mod pod_security;
 mod priority;
@@ -22,7 +28,9 @@ mod seen;
 mod service_account;
 mod storage_in_use;
 mod taint_nodes;
+mod validating_policy;
 mod volume_resize;
+mod webhook;
 
 pub use certificate_requester::CertificateRequester;
 pub use certificate_subject::CertificateSubjectRestriction;
@@ -30,6 +38,7 @@ pub use default_ingress_class::DefaultIngressClass;
 pub use default_storage_class::DefaultStorageClass;
 pub use default_toleration_seconds::DefaultTolerationSeconds;
 pub use limit_ranger::LimitRanger;
+pub use mutating_policy::MutatingAdmissionPolicy;
 pub use namespace_lifecycle::NamespaceLifecycle;
 pub use node_features::NodeDeclaredFeatureValidator;
 pub use pod_security::PodSecurity;
@@ -41,7 +50,9 @@ pub use seen::Seen;
 pub use service_account::ServiceAccount;
 pub use storage_in_use::StorageObjectInUseProtection;
 pub use taint_nodes::TaintNodesByCondition;
+pub use validating_policy::ValidatingAdmissionPolicy;
 pub use volume_resize::PersistentVolumeClaimResize;
+pub use webhook::{MutatingAdmissionWebhook, ValidatingAdmissionWebhook};
 
 use std::fmt;
 use std::sync::Arc;
@@ -88,6 +99,7 @@ pub trait Admission: fmt::Debug + Send + Sync + 'static {
 
 /// The steps that are on by default, in their order.
 pub fn builtin() -> Vec<Arc<dyn Admission>> {
+    let configured = Arc::new(configuration::Configured::default());
     vec![
         Arc::new(NamespaceLifecycle),
         Arc::new(LimitRanger),
@@ -104,6 +116,11 @@ pub fn builtin() -> Vec<Arc<dyn Admission>> {
         Arc::new(CertificateSubjectRestriction),
         Arc::new(DefaultIngressClass),
         Arc::new(NodeDeclaredFeatureValidator),
+        Arc::new(MutatingAdmissionPolicy::new(Arc::clone(&configured))),
+        Arc::new(MutatingAdmissionWebhook::new(Arc::clone(&configured))),
+        Arc::new(ValidatingAdmissionPolicy::new(Arc::clone(&configured))),
+        Arc::new(ValidatingAdmissionWebhook::new(configured)),
+        // Last: what others refuse uses nothing up.
         Arc::new(ResourceQuota),
     ]
 }

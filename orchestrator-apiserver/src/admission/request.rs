@@ -1,5 +1,7 @@
 //! What an admission step sees of a request.
 
+use std::sync::Arc;
+
 use parking_lot::Mutex;
 
 use orchestrator_core::object::Object;
@@ -8,6 +10,7 @@ use orchestrator_core::value::Item;
 use orchestrator_core::{Env, Status, UserInfo};
 
 use super::Seen;
+use crate::authz::Authorizer;
 use crate::registry::{Objects, Resource};
 
 /// What a write does to the object; a patch is an update, or a create where nothing was there.
@@ -48,6 +51,8 @@ pub struct AdmissionRequest<'a> {
     pub objects: &'a Objects,
     /// What of them several steps look at.
     pub seen: &'a Seen,
+    /// Who decides who may do what.
+    pub authorizer: &'a Arc<dyn Authorizer>,
     /// Clock and randomness.
     pub env: &'a Env,
     /// Collects warnings for the client.
@@ -78,6 +83,14 @@ impl AdmissionRequest<'_> {
     /// Tells the client about something right but unwise.
     pub fn warn(&self, warning: impl Into<String>) {
         self.warnings.lock().push(warning.into());
+    }
+
+    /// The name of the object, where the request says it or the object has it.
+    pub fn known_name(&self) -> &str {
+        match self.name {
+            "" => self.object.name(),
+            name => name,
+        }
     }
 
     /// The name to speak of: that of the request, or of the object, or what it begins with.

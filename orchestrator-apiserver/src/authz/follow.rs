@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use crate::registry::{Objects, Stored, failed};
 
 /// What is made of the objects that are followed.
-pub(super) trait Image: Default + Send + 'static {
+pub(crate) trait Image: Default + Send + 'static {
     /// The resources to follow.
     const RESOURCES: &'static [(&'static str, &'static str, &'static str)];
 
@@ -28,7 +28,7 @@ pub(super) trait Image: Default + Send + 'static {
 }
 
 /// Follows the objects of an [`Image`].
-pub(super) struct Follow<I> {
+pub(crate) struct Follow<I> {
     objects: Objects,
     state: Mutex<Option<State<I>>>,
 }
@@ -53,7 +53,7 @@ impl<I> fmt::Debug for Follow<I> {
 }
 
 impl<I: Image> Follow<I> {
-    pub(super) fn new(objects: Objects) -> Self {
+    pub(crate) fn new(objects: Objects) -> Self {
         Self { objects, state: Mutex::default() }
     }
 
@@ -61,7 +61,7 @@ impl<I: Image> Follow<I> {
     ///
     /// # Errors
     /// The store's.
-    pub(super) async fn look<T>(&self, look: impl FnOnce(&I) -> T) -> Result<T, Status> {
+    pub(crate) async fn look<T>(&self, look: impl FnOnce(&I) -> T) -> Result<T, Status> {
         let mut slot = self.state.lock().await;
         let current = slot.take().and_then(State::caught_up);
         let state = match current {

@@ -11,6 +11,7 @@ mod url;
 
 pub use trust::{Trust, TrustError};
 
+
 pub(crate) use expiring::Expiring;
 pub(crate) use kubeconfig::Remote;
 
@@ -61,13 +62,15 @@ pub(crate) struct Call<'a> {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) timeout: Duration,
+    /// Where to connect to, where that is not what the URL names.
+    pub(crate) connect: Option<(String, u16)>,
 }
 
 impl<'a> Call<'a> {
     /// Reads what is at `url`.
     pub(crate) fn get(url: &'a str, timeout: Duration) -> Self {
         let (method, headers) = (Method::GET, HeaderMap::new());
-        Self { method, url, headers, body: Bytes::new(), timeout }
+        Self { method, url, headers, body: Bytes::new(), timeout, connect: None }
     }
 
     /// Sends a JSON document to `url`.
@@ -76,7 +79,7 @@ impl<'a> Call<'a> {
         let json = HeaderValue::from_static("application/json");
         headers.insert(header::CONTENT_TYPE, json.clone());
         headers.insert(header::ACCEPT, json);
-        Self { method: Method::POST, url, headers, body: body.into(), timeout }
+        Self { method: Method::POST, url, headers, body: body.into(), timeout, connect: None }
     }
 }
 
@@ -114,7 +117,11 @@ impl Caller {
         let shown = call.url.to_owned();
         let unreachable =
             |error: BoxError| CallError::Unreachable { url: shown.clone(), why: chain(&*error) };
-        let stream = TcpStream::connect((url.host, url.port)).await;
+        let (host, port) = match &call.connect {
+            Some((host, port)) => (host.as_str(), *port),
+            None => (url.host, url.port),
+        };
+        let stream = TcpStream::connect((host, port)).await;
         let stream = stream.map_err(|error| unreachable(error.into()))?;
         let answered = match url.secure {
             true => {

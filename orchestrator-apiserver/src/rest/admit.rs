@@ -43,23 +43,20 @@ fn request<'a>(
     object: Object,
     old: Option<&'a Object>,
 ) -> AdmissionRequest<'a> {
-    // A collection's deletion names no object, but each deletion is of one.
-    let name = match (cx.request.name.as_str(), old) {
-        ("", Some(old)) => old.name(),
-        (name, _) => name,
-    };
     AdmissionRequest {
         operation,
         resource: &cx.resource,
         subresource: &cx.request.subresource,
         namespace: &cx.request.namespace,
-        name,
+        // A collection's deletion names no object, also when one of its objects is deleted.
+        name: &cx.request.name,
         user: &cx.request.user,
         options: &cx.request.options,
         object,
         old,
         objects: &cx.server.objects,
         seen: &cx.seen,
+        authorizer: &cx.server.authorizer,
         env: &cx.server.env,
         warnings: &cx.warnings,
     }

@@ -4,7 +4,7 @@ use super::Checker;
 use super::call::sized_list;
 use crate::syntax::Expr;
 use crate::syntax::ast::{Element, Entry, Struct};
-use crate::types::{Max, Type, agree, join};
+use crate::types::{Max, Record, Type, agree, join};
 
 impl Checker<'_> {
     pub(super) fn conditional(&mut self, parts: &mut [Expr; 3], at: u32) -> Type {
@@ -65,8 +65,22 @@ impl Checker<'_> {
         }
     }
 
+    /// The type of this name; below an open one, every name is that of an open one.
+    fn structure_type(&self, name: &str) -> Option<Type> {
+        if let Some(ty) = self.structs.get(name) {
+            return Some(ty.clone());
+        }
+        let (root, _) = name.split_once('.')?;
+        match self.structs.get(root) {
+            Some(Type::Object(record)) if record.is_open() => {
+                Some(Type::Object(Record::open(name)))
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn structure(&mut self, made: &mut Struct, at: u32) -> Type {
-        let ty = self.structs.get(&*made.name).cloned();
+        let ty = self.structure_type(&made.name);
         for field in &mut made.fields {
             let given = self.visit(&mut field.value);
             let given = self.content(given, field.optional, field.value.at);

@@ -94,15 +94,16 @@ impl Checker<'_> {
         known.or_else(|| named_type(name).map(Type::of))
     }
 
-    /// A selection, or the name of a type with dots in it.
+    /// A selection, or the name of a variable or a type with dots in it.
     fn select_or_name(&mut self, expr: &mut Expr) -> Type {
         let root_known = root_name(expr).is_none_or(|root| self.name(root).is_some());
-        if !root_known
-            && let Some(name) = parser_name(expr)
-            && let Some(ty) = named_type(&name)
-        {
-            expr.kind = Kind::Ident(name.into());
-            return Type::of(ty);
+        if let Some(name) = parser_name(expr) {
+            let ty = self.variables.get(&name).cloned();
+            let named = || named_type(&name).filter(|_| !root_known).map(Type::of);
+            if let Some(ty) = ty.or_else(named) {
+                expr.kind = Kind::Ident(name.into());
+                return ty;
+            }
         }
         let at = expr.at;
         let Kind::Select(select) = &mut expr.kind else { return Type::Dyn };

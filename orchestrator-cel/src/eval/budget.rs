@@ -41,6 +41,14 @@ impl Budget {
         self.limit - self.spent.min(self.limit)
     }
 
+    /// Takes what another evaluation has spent.
+    ///
+    /// # Errors
+    /// That is more than was left.
+    pub fn charge(&mut self, cost: u64) -> Result<(), EvalError> {
+        self.spend(cost)
+    }
+
     pub(crate) fn spend(&mut self, cost: u64) -> Result<(), EvalError> {
         self.spent = self.spent.saturating_add(cost);
         if self.spent > self.limit { Err(EvalError::Cost) } else { Ok(()) }

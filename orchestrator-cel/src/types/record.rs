@@ -59,13 +59,14 @@ impl Record {
     }
 
     /// A type with these fields, whose names are taken as they are.
-    pub fn plain(
+    pub fn plain<N: Into<String>>(
         name: impl Into<String>,
-        fields: impl IntoIterator<Item = (&'static str, Type)>,
+        fields: impl IntoIterator<Item = (N, Type)>,
     ) -> Arc<Self> {
-        let fields = fields
-            .into_iter()
-            .map(|(name, ty)| (name.to_owned(), Field { ty, json: name.to_owned() }));
+        let fields = fields.into_iter().map(|(name, ty)| {
+            let name = name.into();
+            (name.clone(), Field { ty, json: name })
+        });
         Arc::new(Self { name: name.into(), fields: fields.collect(), open: false })
     }
 

@@ -1,9 +1,11 @@
 //! Which requests a webhook or a policy looks at.
 
+use orchestrator_cel::Env;
 use orchestrator_core::Json;
 use orchestrator_core::field::{FieldErrors, Path};
 use orchestrator_core::object::Map;
 
+use super::expressions::{Wanted, check};
 use crate::fields::{Fields, Fill};
 use crate::format::labels::{check_selector, qualified_name};
 use crate::pod::check::check_option;
@@ -78,14 +80,23 @@ fn check_list(rule: &Json, field: &str, words: &str, path: &Path<'_>, errors: &m
 }
 
 /// Checks conditions: each has a name of its own and something to say.
-pub(super) fn check_conditions(conditions: &[Json], path: &Path<'_>, errors: &mut FieldErrors) {
+pub(super) fn check_conditions(
+    conditions: &[Json],
+    env: &Env,
+    path: &Path<'_>,
+    errors: &mut FieldErrors,
+) {
     if conditions.len() > CONDITIONS_MAX {
         errors.too_many(path, conditions.len(), CONDITIONS_MAX);
     }
     for (i, condition) in conditions.iter().enumerate() {
         let (path, name) = (path.index(i), condition.text("name"));
-        if condition.text("expression").trim().is_empty() {
-            errors.required(&path.child("expression"), "");
+        let expression = condition.text("expression");
+        match expression.trim().is_empty() {
+            true => errors.required(&path.child("expression"), ""),
+            false => {
+                check(env, expression, Wanted::Bool, &path.child("expression"), errors);
+            }
         }
         if name.is_empty() {
             errors.required(&path.child("name"), "");

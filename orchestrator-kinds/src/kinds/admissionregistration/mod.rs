@@ -1,5 +1,6 @@
 //! The group `admissionregistration.k8s.io`: who else has a say in what is admitted.
 
+pub mod expressions;
 mod matching;
 pub mod policy;
 pub mod policybinding;

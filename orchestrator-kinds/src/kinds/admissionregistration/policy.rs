@@ -1,12 +1,15 @@
 //! ValidatingAdmissionPolicy and MutatingAdmissionPolicy: expressions that decide.
 
+use orchestrator_cel::{Env, Type};
 use orchestrator_core::field::{FieldErrors, Path};
 use orchestrator_core::resource::Change;
 use orchestrator_core::{Json, Object};
 use serde_json::json;
 
+use super::expressions::{self, Scope, Wanted, is_identifier, with_changes, with_variables};
 use super::matching::{check_conditions, check_match, check_rules, fill_match, fill_rules};
 use crate::fields::{Fields, Fill};
+use crate::format::labels::qualified_name;
 use crate::format::names::dns1035_label;
 use crate::report::Report;
 use crate::rules::Rules;
@@ -45,11 +48,20 @@ impl Rules for AdmissionPolicy {
             check_parameters(kind, &SPEC.child("paramKind"), errors);
         }
         check_constraints(spec, errors);
-        check_conditions(spec.list("matchConditions"), &SPEC.child("matchConditions"), errors);
-        check_variables(spec.list("variables"), errors);
+        let scope = Scope { params: spec.has("paramKind"), authorizer: true };
+        let env = expressions::env(scope);
+        let conditions = spec.list("matchConditions");
+        check_conditions(conditions, &env, &SPEC.child("matchConditions"), errors);
+        let variables = check_variables(spec.list("variables"), &env, errors);
+        let env = with_variables(env, &variables);
         match self.mutating {
-            true => check_mutations(spec, errors),
-            false => check_validations(spec, errors),
+            true => check_mutations(spec, &with_changes(env), errors),
+            false => {
+                let plain = expressions::env(Scope { authorizer: false, ..scope });
+                let plain = with_variables(plain, &variables);
+                check_validations(spec, &Envs { env, plain }, errors);
+                check_annotations(new, errors, scope, &variables);
+            }
         }
     }
 
@@ -98,21 +110,38 @@ fn check_constraints(spec: &Json, errors: &mut FieldErrors) {
     }
 }
 
-fn check_variables(variables: &[Json], errors: &mut FieldErrors) {
+/// Checks the variables; their names and types.
+fn check_variables(variables: &[Json], env: &Env, errors: &mut FieldErrors) -> Vec<(String, Type)> {
     let path = SPEC.child("variables");
+    let mut known: Vec<(String, Type)> = Vec::new();
     for (i, variable) in variables.iter().enumerate() {
         let path = path.index(i);
-        for (field, words) in
-            [("name", "name is not specified"), ("expression", "expression is not specified")]
-        {
-            if variable.text(field).trim().is_empty() {
-                errors.required(&path.child(field), words);
-            }
+        let (name, expression) = (variable.text("name"), variable.text("expression"));
+        if name.trim().is_empty() {
+            errors.required(&path.child("name"), "name is not specified");
+        } else if !is_identifier(name) {
+            errors.invalid(&path.child("name"), name, "name is not a valid CEL identifier");
         }
+        if expression.trim().is_empty() {
+            errors.required(&path.child("expression"), "expression is not specified");
+            continue;
+        }
+        // A variable may use those before it.
+        let env = with_variables(env.clone(), &known);
+        let path = path.child("expression");
+        let ty = expressions::check(&env, expression, Wanted::Anything, &path, errors);
+        known.push((name.to_owned(), ty));
     }
+    known
 }
 
-fn check_validations(spec: &Json, errors: &mut FieldErrors) {
+/// The environment of rules, and that of their messages, which cannot ask the authorizer.
+struct Envs {
+    env: Env,
+    plain: Env,
+}
+
+fn check_validations(spec: &Json, envs: &Envs, errors: &mut FieldErrors) {
     let path = SPEC.child("validations");
     let (validations, notes) = (spec.list("validations"), spec.list("auditAnnotations"));
     if validations.is_empty() && notes.is_empty() {
@@ -121,19 +150,89 @@ fn check_validations(spec: &Json, errors: &mut FieldErrors) {
         errors.required(&SPEC.child("auditAnnotations"), DETAIL);
     }
     for (i, validation) in validations.iter().enumerate() {
-        let path = path.index(i);
-        if validation.text("expression").trim().is_empty() {
-            errors.required(&path.child("expression"), "expression is not specified");
+        check_validation(validation, envs, &path.index(i), errors);
+    }
+}
+
+fn check_validation(validation: &Json, envs: &Envs, path: &Path<'_>, errors: &mut FieldErrors) {
+    let expression = validation.text("expression");
+    match expression.trim().is_empty() {
+        true => errors.required(&path.child("expression"), "expression is not specified"),
+        false => {
+            let path = path.child("expression");
+            expressions::check(&envs.env, expression, Wanted::Bool, &path, errors);
         }
-        if let Some(reason) = validation.sub("reason").as_str()
-            && !REASONS.contains(&reason)
-        {
-            errors.unsupported(&path.child("reason"), reason, &REASONS);
+    }
+    let expression = validation.text("messageExpression");
+    let message_path = path.child("messageExpression");
+    if !expression.is_empty() && expression.trim().is_empty() {
+        errors.invalid(&message_path, expression, "must be non-empty if specified");
+    } else if !expression.is_empty() {
+        expressions::check(&envs.plain, expression, Wanted::Text, &message_path, errors);
+    }
+    let message = validation.text("message");
+    if !message.is_empty() && message.trim().is_empty() {
+        let detail = "message must be non-empty if specified";
+        errors.invalid(&path.child("message"), message, detail);
+    } else if message.trim().contains(['\n', '\r']) {
+        errors.invalid(&path.child("message"), message, "message must not contain line breaks");
+    }
+    if let Some(reason) = validation.sub("reason").as_str()
+        && !REASONS.contains(&reason)
+    {
+        errors.unsupported(&path.child("reason"), reason, &REASONS);
+    }
+}
+
+/// How many annotations one policy may make, and how long an expression for one may be.
+const ANNOTATIONS_MAX: usize = 20;
+const ANNOTATION_BYTES_MAX: usize = 5 * 1024;
+
+fn check_annotations(
+    policy: &Object,
+    errors: &mut FieldErrors,
+    scope: Scope,
+    variables: &[(String, Type)],
+) {
+    let path = SPEC.child("auditAnnotations");
+    let notes = policy.sub("spec").list("auditAnnotations");
+    if notes.is_empty() {
+        return;
+    }
+    if notes.len() > ANNOTATIONS_MAX {
+        let detail = format!("must not have more than {ANNOTATIONS_MAX} auditAnnotations");
+        errors.invalid(&path, policy.sub("spec").sub("auditAnnotations"), detail);
+    }
+    let env = with_variables(expressions::env(scope), variables);
+    for (i, note) in notes.iter().enumerate() {
+        let (path, key) = (path.index(i), note.text("key"));
+        match policy.name() {
+            "" => {
+                let detail = "requires metadata.name be non-empty";
+                errors.invalid(&path.child("key"), key, detail);
+            }
+            name => {
+                let full = format!("{name}/{key}");
+                errors.faults(&path.child("key"), &full, qualified_name(&full));
+            }
+        }
+        let (expression, path) = (note.text("valueExpression"), path.child("valueExpression"));
+        if expression.trim().is_empty() {
+            errors.required(&path, "valueExpression is not specified");
+        } else if expression.trim().len() > ANNOTATION_BYTES_MAX {
+            let detail = format!("must not exceed {ANNOTATION_BYTES_MAX} bytes in length");
+            errors.required(&path, detail);
+        } else {
+            expressions::check(&env, expression, Wanted::TextOrNull, &path, errors);
+        }
+        if notes[..i].iter().any(|earlier| earlier.text("key") == key) {
+            let path = SPEC.child("auditAnnotations");
+            errors.duplicate(&path.index(i).child("key"), key, "");
         }
     }
 }
 
-fn check_mutations(spec: &Json, errors: &mut FieldErrors) {
+fn check_mutations(spec: &Json, env: &Env, errors: &mut FieldErrors) {
     let path = SPEC.child("mutations");
     let mutations = spec.list("mutations");
     if mutations.is_empty() {
@@ -154,9 +253,16 @@ fn check_mutations(spec: &Json, errors: &mut FieldErrors) {
                 continue;
             }
         };
-        if mutation.sub(field).text("expression").trim().is_empty() {
-            let path = path.child(field);
+        let expression = mutation.sub(field).text("expression");
+        let path = path.child(field);
+        if expression.trim().is_empty() {
             errors.required(&path.child("expression"), "expression is not specified");
+        } else {
+            let wanted = match field {
+                "jsonPatch" => Wanted::Patch,
+                _ => Wanted::Configuration,
+            };
+            expressions::check(env, expression, wanted, &path.child("expression"), errors);
         }
     }
     match spec.text("reinvocationPolicy") {

@@ -5,6 +5,7 @@ use orchestrator_core::object::Map;
 use orchestrator_core::resource::Change;
 use orchestrator_core::{Json, Object};
 
+use super::expressions::{self, Scope};
 use super::matching::{check_conditions, check_match, check_rules, fill_match, fill_rules};
 use crate::fields::{Fields, Fill};
 use crate::format::names::dns_subdomain;
@@ -85,7 +86,11 @@ fn check_webhook(webhook: &Json, path: &Path<'_>, errors: &mut FieldErrors) {
         errors.invalid(&path.child("timeoutSeconds"), seconds, detail);
     }
     check_client(webhook.sub("clientConfig"), &path.child("clientConfig"), errors);
-    check_conditions(webhook.list("matchConditions"), &path.child("matchConditions"), errors);
+    let conditions = webhook.list("matchConditions");
+    if !conditions.is_empty() {
+        let env = expressions::env(Scope { params: false, authorizer: true });
+        check_conditions(conditions, &env, &path.child("matchConditions"), errors);
+    }
 }
 
 fn check_name(name: &str, path: &Path<'_>, errors: &mut FieldErrors) {

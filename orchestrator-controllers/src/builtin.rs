@@ -5,6 +5,7 @@ use std::sync::Arc;
 use orchestrator_core::controller::Controller;
 
 use crate::ControllerDeps;
+use crate::admissionpolicystatus::AdmissionPolicyStatusController;
 use crate::bootstrap::{BootstrapSigner, TokenCleaner};
 use crate::certificates::{CertificateApprover, CertificateCleaner, CertificateSigner};
 use crate::clusterroleaggregation::ClusterRoleAggregationController;
@@ -23,9 +24,12 @@ use crate::nodeipam::NodeIpamController;
 use crate::nodelifecycle::NodeLifecycleController;
 use crate::podgc::PodGarbageCollector;
 use crate::replicaset::{ReplicaSetController, ReplicationControllerController};
+use crate::resourceclaim::ResourceClaimController;
 use crate::resourcequota::ResourceQuotaController;
 use crate::rootca::RootCaController;
 use crate::serviceaccount::ServiceAccountController;
+use crate::serviceaccounttoken::ServiceAccountTokenController;
+use crate::servicecidr::ServiceCidrController;
 use crate::statefulset::StatefulSetController;
 use crate::tainteviction::TaintEvictionController;
 use crate::ttl::TtlController;
@@ -87,6 +91,10 @@ const MAKERS: &[Maker] = &[
         needs: &[NAMESPACES, ("", "v1", "serviceaccounts")],
         make: |deps| Arc::new(ServiceAccountController::new(deps)),
     },
+    Maker {
+        needs: &[SECRETS, ("", "v1", "serviceaccounts")],
+        make: |deps| Arc::new(ServiceAccountTokenController::new(deps)),
+    },
     Maker { needs: &[NAMESPACES, CONFIG_MAPS], make: |deps| Arc::new(RootCaController::new(deps)) },
     Maker { needs: &[PODS, REPLICASETS], make: |deps| Arc::new(ReplicaSetController::new(deps)) },
     Maker {
@@ -108,6 +116,13 @@ const MAKERS: &[Maker] = &[
     Maker {
         needs: &[SERVICES, ENDPOINTS, SLICES],
         make: |deps| Arc::new(MirroringController::new(deps)),
+    },
+    Maker {
+        needs: &[
+            ("networking.k8s.io", "v1", "servicecidrs"),
+            ("networking.k8s.io", "v1", "ipaddresses"),
+        ],
+        make: |deps| Arc::new(ServiceCidrController::new(deps)),
     },
     Maker { needs: &[NODES], make: |deps| Arc::new(NodeIpamController::new(deps)) },
     Maker {
@@ -159,4 +174,16 @@ const MAKERS: &[Maker] = &[
     Maker { needs: &[VOLUMES], make: |deps| Arc::new(VolumeProtection::new(deps)) },
     Maker { needs: &[CLAIMS, VOLUMES], make: |deps| Arc::new(ExpansionController::new(deps)) },
     Maker { needs: &[CLAIMS, PODS], make: |deps| Arc::new(EphemeralVolumeController::new(deps)) },
+    Maker {
+        needs: &[("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies")],
+        make: |deps| Arc::new(AdmissionPolicyStatusController::new(deps)),
+    },
+    Maker {
+        needs: &[
+            PODS,
+            ("resource.k8s.io", "v1", "resourceclaims"),
+            ("resource.k8s.io", "v1", "resourceclaimtemplates"),
+        ],
+        make: |deps| Arc::new(ResourceClaimController::new(deps)),
+    },
 ];

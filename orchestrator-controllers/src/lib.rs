@@ -4,6 +4,7 @@
 //! [`Manager`] gives it a [work queue](queue), runs it, and does not let a key run before the
 //! caches show that key's own last writes.
 
+pub mod admissionpolicystatus;
 mod backends;
 pub mod bootstrap;
 mod builtin;
@@ -30,9 +31,12 @@ pub mod nodelifecycle;
 pub mod podgc;
 pub mod queue;
 pub mod replicaset;
+pub mod resourceclaim;
 pub mod resourcequota;
 pub mod rootca;
 pub mod serviceaccount;
+pub mod serviceaccounttoken;
+pub mod servicecidr;
 pub mod statefulset;
 pub mod tainteviction;
 pub mod ttl;

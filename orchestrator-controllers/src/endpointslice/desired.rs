@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
-use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort};
+use k8s_openapi::api::discovery::v1::{
+    Endpoint, EndpointConditions, EndpointHints, EndpointPort, ForNode, ForZone,
+};
 use orchestrator_client::KindExt;
 
 use super::plan::Group;
@@ -103,8 +105,25 @@ fn endpoint(
         hostname: hostname(service, pod),
         node_name: Some(node.to_owned()).filter(|node| !node.is_empty()),
         target_ref: Some(pod_reference(pod)),
+        hints: ready.then(|| hints(service, node, zone(node))).flatten(),
         zone: zone(node),
         ..Endpoint::default()
+    }
+}
+
+/// Who shall use an endpoint first, where its service wants traffic to stay near.
+fn hints(service: &Service, node: &str, zone: Option<String>) -> Option<EndpointHints> {
+    let wish = service.spec.as_ref()?.traffic_distribution.as_deref()?;
+    let for_zones = zone.map(|name| vec![ForZone { name }]);
+    match wish {
+        "PreferClose" | "PreferSameZone" => {
+            Some(EndpointHints { for_nodes: None, for_zones: Some(for_zones?) })
+        }
+        "PreferSameNode" if !node.is_empty() => {
+            let for_nodes = Some(vec![ForNode { name: node.to_owned() }]);
+            Some(EndpointHints { for_nodes, for_zones })
+        }
+        _ => None,
     }
 }
 
@@ -113,6 +132,22 @@ mod tests {
     use super::*;
     use crate::backends::tests::{pod, service};
     use serde_json::json;
+
+    #[test]
+    fn a_service_may_keep_traffic_near() {
+        let of = |wish: &str, up: bool, zone: Option<&str>| {
+            let service = service(json!({"trafficDistribution": wish}));
+            let pods = [Arc::new(pod("a", "192.0.2.1", up, 80))];
+            let groups = groups(&service, &pods, |_| zone.map(str::to_owned));
+            let hints = groups[0].endpoints[0].hints.clone();
+            hints.map(|hints| (hints.for_zones.is_some(), hints.for_nodes.is_some()))
+        };
+        assert_eq!(of("PreferClose", true, Some("z")), Some((true, false)));
+        assert_eq!(of("PreferSameZone", true, None), None);
+        assert_eq!(of("PreferSameNode", true, None), Some((false, true)));
+        assert_eq!(of("PreferClose", false, Some("z")), None);
+        assert_eq!(of("", true, Some("z")), None);
+    }
 
     #[test]
     fn pods_are_grouped_by_family_and_ports_with_their_conditions() {

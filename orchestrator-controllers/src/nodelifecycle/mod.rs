@@ -2,11 +2,12 @@
 //!
 //! A node speaks by its status and by renewing its lease. One that does neither for the grace
 //! period is marked; the taints that follow keep new pods away and let
-//! [taint eviction](crate::tainteviction) move the old ones. Signs of life are timed by our own
+//! [taint eviction](crate::tainteviction) move the old ones, at the pace that `zones` allows. Signs of life are timed by our own
 //! clock; losing what was seen only restarts the grace period.
 
 mod health;
 mod taints;
+mod zones;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ use serde_json::json;
 use crate::clock;
 use crate::deps::{Config, ControllerDeps};
 use crate::workload::pods::{INDEX_NODE, is_ready, node_name};
-use health::Sign;
+use health::{Sign, readiness};
+use zones::{Census, Leave, Pace};
 
 /// The namespace of the nodes' leases.
 const LEASES: &str = "kube-node-lease";
@@ -40,6 +42,8 @@ pub struct NodeLifecycleController {
     recorder: Recorder,
     config: Config,
     signs: Mutex<BTreeMap<String, Sign>>,
+    census: Arc<Mutex<Census>>,
+    pace: Mutex<Pace>,
 }
 
 impl NodeLifecycleController {
@@ -56,6 +60,8 @@ impl NodeLifecycleController {
             recorder: deps.recorder("node-controller"),
             config: deps.config.clone(),
             signs: Mutex::default(),
+            census: Arc::default(),
+            pace: Mutex::default(),
         }
     }
 
@@ -82,7 +88,7 @@ impl NodeLifecycleController {
     async fn silence(&self, node: Arc<Node>) -> Result<Arc<Node>, Status> {
         let now = clock::now(self.api.client().env());
         let Some(conditions) = health::silenced(&node, &now) else { return Ok(node) };
-        let was_ready = health::readiness(&node) == "True";
+        let was_ready = readiness(&node) == "True";
         let mut wanted = Node::clone(&node);
         wanted.status = Some(NodeStatus {
             conditions: Some(conditions),
@@ -96,12 +102,35 @@ impl NodeLifecycleController {
         Ok(written)
     }
 
-    async fn taint(&self, node: &Node) -> Result<(), Status> {
+    /// Writes the taints that follow from a node's conditions; tells how long the node has to wait
+    /// until it may be given up.
+    async fn taint(&self, node: &Node) -> Result<Option<Duration>, Status> {
         let now = clock::now(self.api.client().env());
-        let Some(taints) = taints::desired(node, &now) else { return Ok(()) };
+        let leave = match readiness(node) {
+            "True" => Leave::Now,
+            _ => self.leave(node),
+        };
+        let wait = match leave {
+            Leave::Later(wait) => Some(wait),
+            _ => None,
+        };
+        let Some(taints) = taints::desired(node, &now, leave == Leave::Now) else {
+            return Ok(wait);
+        };
         let version = &node.metadata.resource_version;
         let patch = json!({"metadata": {"resourceVersion": version}, "spec": {"taints": taints}});
-        self.api.patch(&node.key(), Patch::Merge(patch)).await.map(drop)
+        self.api.patch(&node.key(), Patch::Merge(patch)).await?;
+        Ok(wait)
+    }
+
+    /// Whether a silent node may be given up; one that was stays so while any node speaks.
+    fn leave(&self, node: &Node) -> Leave {
+        let census = self.census.lock();
+        if taints::is_given_up(node) && !census.is_all_silent() {
+            return Leave::Now;
+        }
+        let now = self.api.client().env().instant();
+        self.pace.lock().take(&zones::zone(node), &census, now)
     }
 
     /// The pods of a node that does not speak cannot be ready: services must leave them out.
@@ -125,6 +154,21 @@ impl NodeLifecycleController {
     }
 }
 
+/// The nodes that do not speak, where a zone has come into another state.
+fn silent_others(
+    nodes: &Informer<Node>,
+    census: &Mutex<Census>,
+    change: &Change,
+) -> Vec<ObjectKey> {
+    let Some(key) = change.item().map(Item::key) else { return Vec::new() };
+    let node = change.new.as_ref().and_then(|item| item.typed::<Node>().ok());
+    if !census.lock().note(&key.name, node.as_deref()) {
+        return Vec::new();
+    }
+    let silent = nodes.list().into_iter().filter(|node| readiness(node) != "True");
+    silent.map(|node| node.key()).collect()
+}
+
 /// The node of a lease.
 fn leased(change: &Change) -> Vec<ObjectKey> {
     let key = change.item().map(Item::key).filter(|key| key.namespace == LEASES);
@@ -138,7 +182,12 @@ impl Controller for NodeLifecycleController {
     }
 
     fn watches(&self) -> Vec<WatchSpec> {
-        vec![WatchSpec::own(gvr::<Node>()), WatchSpec::new(gvr::<Lease>(), leased)]
+        let (nodes, census) = (self.nodes.clone(), Arc::clone(&self.census));
+        vec![
+            WatchSpec::own(gvr::<Node>()),
+            WatchSpec::new(gvr::<Node>(), move |c| silent_others(&nodes, &census, c)),
+            WatchSpec::new(gvr::<Lease>(), leased),
+        ]
     }
 
     async fn reconcile(&self, key: &ObjectKey, _: &ReconcileContext) -> Result<Outcome, Status> {
@@ -151,10 +200,11 @@ impl Controller for NodeLifecycleController {
             Some(_) => node,
             None => self.silence(node).await?,
         };
-        self.taint(&node).await?;
-        if patience.is_none() && health::readiness(&node) == "Unknown" {
+        let wait = self.taint(&node).await?;
+        if patience.is_none() && readiness(&node) == "Unknown" {
             self.unready_pods(&node).await?;
         }
-        Ok(patience.map_or(Outcome::Done, Outcome::RequeueAfter))
+        let next = clock::sooner(patience, wait);
+        Ok(next.map_or(Outcome::Done, Outcome::RequeueAfter))
     }
 }

@@ -18,11 +18,13 @@ const PRESSURE: [(&str, &str); 4] = [
 ];
 
 /// The taints that `node` shall have; `None` where it has them. Taints of others stay as they
-/// are, and a taint that stays keeps the time at which it was added.
-pub(super) fn desired(node: &Node, now: &Time) -> Option<Vec<Taint>> {
+/// are, and a taint that stays keeps the time at which it was added. Without `gives_up` no pods
+/// are driven away.
+pub(super) fn desired(node: &Node, now: &Time, gives_up: bool) -> Option<Vec<Taint>> {
     let spec = node.spec.clone().unwrap_or_default();
     let before = spec.taints.unwrap_or_default();
-    let wanted = wanted(node, spec.unschedulable == Some(true));
+    let mut wanted = wanted(node, spec.unschedulable == Some(true));
+    wanted.retain(|(_, effect)| gives_up || *effect != "NoExecute");
     let stays =
         |taint: &Taint| !is_ours(taint) || wanted.contains(&(taint.key.as_str(), &taint.effect));
     let mut taints: Vec<Taint> = before.iter().filter(|taint| stays(taint)).cloned().collect();
@@ -37,6 +39,13 @@ pub(super) fn desired(node: &Node, now: &Time) -> Option<Vec<Taint>> {
         }
     }
     (taints != before).then_some(taints)
+}
+
+/// Whether pods are driven away from a node because it does not speak.
+pub(super) fn is_given_up(node: &Node) -> bool {
+    let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
+    let ours = |taint: &Taint| [NOT_READY, UNREACHABLE].contains(&taint.key.as_str());
+    taints.iter().any(|taint| ours(taint) && taint.effect == "NoExecute")
 }
 
 /// Keys and effects of the taints that follow from the conditions.
@@ -106,7 +115,7 @@ mod tests {
             ("Ready=True", json!({"unschedulable": true}), Some("unschedulable:NoSchedule")),
         ];
         for (conditions, spec, want) in cases {
-            let got = desired(&node(conditions, spec), &at("2026-01-01T00:00:00Z"));
+            let got = desired(&node(conditions, spec), &at("2026-01-01T00:00:00Z"), true);
             assert_eq!(show(got).as_deref(), want, "{conditions}");
         }
     }

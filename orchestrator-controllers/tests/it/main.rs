@@ -1,5 +1,6 @@
 //! The controllers against a real API server in this process, in virtual time.
 
+mod certificates;
 mod cronjob;
 mod daemonset;
 mod deployment;
@@ -13,6 +14,9 @@ mod node;
 mod plane;
 mod quota;
 mod replicaset;
+mod rest;
 mod scale;
 mod service;
 mod statefulset;
+mod storm;
+mod volume;

@@ -157,7 +157,7 @@ pub fn names<K: Kind>(objects: &[Arc<K>]) -> Vec<String> {
 }
 
 /// Stands in for scheduler and nodes: a pod runs and is ready as soon as it exists.
-fn runs_pods(client: Client) -> Arc<dyn Controller> {
+pub fn runs_pods(client: Client) -> Arc<dyn Controller> {
     let watches = vec![WatchSpec::own(gvr::<Pod>())];
     controller_fn("runs-pods", watches, move |key, cx| {
         let client = client.clone();

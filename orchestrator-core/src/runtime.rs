@@ -7,7 +7,10 @@
 //! [`RuntimeExt`] has a typed method for each operation. The suite that every runtime must pass
 //! is `orchestrator_testkit::runtime`.
 
+mod events;
+mod housekeeping;
 mod operations;
+mod place;
 mod state;
 
 use std::fmt;
@@ -19,10 +22,13 @@ use futures::stream::BoxStream;
 use crate::BoxError;
 use crate::node::{Connection, ExecSession, LogOptions};
 
+pub use events::Events;
+pub use housekeeping::{ContainerUsage, Housekeeping, StoredImage};
 pub use operations::{
     ContainerConfig, ContainerOp, Credentials, ImageOp, Mount, SandboxConfig, SandboxOp, StreamOp,
     Streams,
 };
+pub use place::{Dns, Namespaces, PortMapping, Propagation, Resources, Seccomp, Security};
 pub use state::{
     ContainerId, ContainerPhase, ContainerState, Exit, ImageState, PodState, RuntimeEvent,
     RuntimeInfo, SandboxId, SandboxState,
@@ -178,9 +184,15 @@ pub enum RuntimeError {
     /// The image is not there and cannot be had; the text is for people.
     #[error("{0}")]
     Image(String),
+    /// The name of the image is none; the text is for people.
+    #[error("{0}")]
+    InvalidImage(String),
     /// The container can never run as it is configured; the text is for people.
     #[error("{0}")]
     Config(String),
+    /// The container could not be made; the text is for people.
+    #[error("{0}")]
+    Create(String),
     /// The operation failed; it may succeed later.
     #[error("{what}")]
     Failed {

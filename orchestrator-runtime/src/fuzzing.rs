@@ -1,10 +1,10 @@
 //! Fuzz targets: each takes any bytes and must come back without a panic.
 
 use orchestrator_core::fuzzing::Target;
+use orchestrator_logs::Line;
 
 use crate::environment::expand;
 use crate::kubelet::fuzz_request;
-use crate::process::log::Line;
 
 /// All targets, each with inputs to start from.
 pub const TARGETS: &[Target] = &[

@@ -7,9 +7,9 @@
 pub mod address;
 pub mod agent;
 pub mod environment;
-mod events;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+pub mod isolation;
 pub mod kubelet;
 pub mod material;
 pub mod plan;

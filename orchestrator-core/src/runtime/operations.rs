@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
+use super::place::{Dns, Namespaces, PortMapping, Propagation, Resources, Security};
 use super::state::{ContainerId, SandboxId};
 use crate::node::{Connection, ExecOptions, ExecSession, LogOptions};
 
@@ -42,6 +43,22 @@ pub struct SandboxConfig {
     pub annotations: BTreeMap<String, String>,
     /// Whether the pod uses the node's own addresses.
     pub host_network: bool,
+    /// What else of the node it uses, and what its containers share.
+    pub namespaces: Namespaces,
+    /// How it resolves names; `None` for the way of the node.
+    pub dns: Option<Dns>,
+    /// Settings of the kernel that are the pod's own.
+    pub sysctls: BTreeMap<String, String>,
+    /// The node's ports that lead to it.
+    pub ports: Vec<PortMapping>,
+    /// The control group below which its containers are; empty where the runtime chooses.
+    pub cgroup_parent: String,
+    /// What all its containers together may use.
+    pub resources: Resources,
+    /// Whether one of its containers is privileged.
+    pub privileged: bool,
+    /// The way of running it, by the name that the runtime knows; empty for the usual one.
+    pub handler: String,
 }
 
 /// An operation on containers.
@@ -59,6 +76,13 @@ pub enum ContainerOp {
     },
     /// Forgets a container, with its log; one that runs is ended first.
     Remove(ContainerId),
+    /// Changes what a container that runs may use.
+    Update {
+        /// Which.
+        container: ContainerId,
+        /// What it may use from now on.
+        resources: Resources,
+    },
 }
 
 /// What a container shall be.
@@ -96,6 +120,12 @@ pub struct ContainerConfig {
     pub stdin_once: bool,
     /// Give it a terminal.
     pub tty: bool,
+    /// What it may do.
+    pub security: Security,
+    /// What it may use.
+    pub resources: Resources,
+    /// The container of the pod whose processes it sees, by name; empty for its own.
+    pub target: String,
 }
 
 impl ContainerConfig {
@@ -118,6 +148,9 @@ impl ContainerConfig {
             stdin: false,
             stdin_once: false,
             tty: false,
+            security: Security::default(),
+            resources: Resources::default(),
+            target: String::new(),
         }
     }
 }
@@ -131,6 +164,8 @@ pub struct Mount {
     pub host_path: PathBuf,
     /// Whether the container may not write.
     pub read_only: bool,
+    /// Whether mounts made later are seen on the other side.
+    pub propagation: Propagation,
 }
 
 /// Who a container runs as; what is not given is the image's choice.

@@ -56,6 +56,9 @@ pub struct RuntimeInfo {
     /// Whether containers are real processes: where they are not, the agent makes no volumes and
     /// no environment for them, and asks the runtime for the outcome of all probes.
     pub real: bool,
+    /// Whether containers have files, names, limits and a view of the node of their own: where they
+    /// have, the agent says what these are.
+    pub isolated: bool,
 }
 
 /// Everything the runtime has of one pod.

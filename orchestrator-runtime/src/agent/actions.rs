@@ -16,6 +16,7 @@ use orchestrator_core::runtime::{
 use super::context::Context;
 use super::sources::{self, Tokens};
 use super::start::{StartError, Started};
+use crate::isolation;
 use crate::volume::VolumeError;
 
 /// What became of an action.
@@ -71,7 +72,7 @@ async fn set_up(context: &Context, pod: &Pod, tokens: &mut Tokens) -> Result<(),
 pub(super) fn run_sandbox(context: Arc<Context>, pod: Arc<Pod>, attempt: u32) -> Job {
     async move {
         let spec = pod.spec.clone().unwrap_or_default();
-        let config = SandboxConfig {
+        let mut config = SandboxConfig {
             uid: pod.uid().to_owned(),
             namespace: pod.namespace().to_owned(),
             name: pod.name().to_owned(),
@@ -80,7 +81,11 @@ pub(super) fn run_sandbox(context: Arc<Context>, pod: Arc<Pod>, attempt: u32) ->
             labels: pod.metadata.labels.clone().unwrap_or_default(),
             annotations: pod.metadata.annotations.clone().unwrap_or_default(),
             host_network: spec.host_network == Some(true),
+            ..SandboxConfig::default()
         };
+        if context.runtime.info().isolated {
+            isolation::sandbox(&pod, &context.node, &mut config);
+        }
         let made = context.runtime.run_sandbox(config).await;
         if let Err(error) = &made {
             let message = format!("Failed to create pod sandbox: {}", error.chain());

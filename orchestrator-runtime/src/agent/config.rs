@@ -27,6 +27,12 @@ pub struct NodeConfig {
     pub port: u16,
     /// The directory of the manifests of its static pods.
     pub static_pods: Option<PathBuf>,
+    /// The addresses at which pods find the names of the cluster; none where nobody serves them.
+    pub cluster_dns: Vec<IpAddr>,
+    /// The domain of these names.
+    pub cluster_domain: String,
+    /// The control group below which pods are.
+    pub cgroup_root: String,
     /// How long its lease holds; it is renewed four times as often.
     pub lease: Duration,
 }
@@ -52,6 +58,9 @@ impl NodeConfig {
             volumes_root: volumes_root.into(),
             port: 0,
             static_pods: None,
+            cluster_dns: Vec::new(),
+            cluster_domain: "cluster.local".into(),
+            cgroup_root: "/kubepods".into(),
             lease: Duration::from_secs(40),
         }
     }
@@ -89,6 +98,13 @@ impl NodeConfig {
     #[must_use]
     pub fn static_pods(mut self, directory: impl Into<PathBuf>) -> Self {
         self.static_pods = Some(directory.into());
+        self
+    }
+
+    /// Has pods look names up at these addresses.
+    #[must_use]
+    pub fn cluster_dns(mut self, addresses: Vec<IpAddr>) -> Self {
+        self.cluster_dns = addresses;
         self
     }
 

@@ -20,6 +20,7 @@ mod config;
 mod context;
 mod dialer;
 mod heartbeat;
+mod housekeeping;
 mod mailbox;
 mod mirror;
 mod node;
@@ -40,7 +41,7 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use orchestrator_client::{Informer, Informers, Recorder};
 use orchestrator_core::env::{Task, Tasks};
 use orchestrator_core::node::NodeApi;
-use orchestrator_core::runtime::{Runtime, RuntimeEvent};
+use orchestrator_core::runtime::{Housekeeping, Runtime, RuntimeEvent};
 use tokio::sync::watch;
 
 pub use config::{NodeConfig, host_name};
@@ -70,6 +71,8 @@ pub struct Parts {
     pub nodes: Informer<Node>,
     /// Where it reports events.
     pub recorder: Recorder,
+    /// What else it looks after, where the runtime has images and limits.
+    pub housekeeping: Option<Arc<dyn Housekeeping>>,
 }
 
 impl Parts {
@@ -81,6 +84,7 @@ impl Parts {
             pods: informers.selected(&format!("spec.nodeName={node}")),
             nodes: informers.selected(&format!("metadata.name={node}")),
             recorder: Recorder::new(informers.client(), "kubelet", node),
+            housekeeping: None,
         }
     }
 }
@@ -102,6 +106,7 @@ impl Agent {
     pub(crate) fn start_fed(config: NodeConfig, parts: Parts) -> Self {
         let env = parts.informers.client().env().clone();
         let feeds = (parts.pods.clone(), parts.nodes.clone());
+        let keeper = parts.housekeeping.clone();
         let context = Arc::new(Context::new(config, parts));
         let pods = Pods::new(Arc::clone(&context));
         let (ready, ready_seen) = watch::channel(false);
@@ -119,6 +124,12 @@ impl Agent {
         let adopt = orphans::run(Arc::clone(&context), feeds.0, Arc::downgrade(&pods));
         tasks.push(env.spawn("orphans", adopt));
         sources::follow(&context, &pods);
+        if let Some(keeper) = keeper {
+            let logs = housekeeping::logs(env.clone(), Arc::clone(&keeper));
+            tasks.push(env.spawn("log rotation", logs));
+            let images = housekeeping::images(Arc::clone(&context), keeper);
+            tasks.push(env.spawn("image collection", images));
+        }
         Self { pods, ready: ready_seen, _tasks: tasks }
     }
 

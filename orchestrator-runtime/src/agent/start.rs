@@ -7,15 +7,19 @@ use k8s_openapi::api::core::v1::{Container, Pod, PodSecurityContext, Secret, Sec
 use orchestrator_client::KindExt;
 use orchestrator_core::ObjectKey;
 use orchestrator_core::runtime::{
-    ContainerConfig, ContainerId, Credentials, ImageOp, PodState, RuntimeError, RuntimeExt,
-    SandboxId,
+    ContainerConfig, ContainerId, Credentials, ImageOp, Mount, PodState, Propagation, RuntimeError,
+    RuntimeExt, SandboxId,
 };
 
 use super::context::Context;
 use super::sources::{self, Tokens};
 use crate::environment::{Subject, environment, expand_all};
+use crate::isolation;
 use crate::probe::{Handler, Outcome, Target};
 use crate::volume::mounts;
+
+/// Where a container looks names up before it asks anybody.
+const HOSTS: &str = "/etc/hosts";
 
 /// Why a container was not started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +87,9 @@ impl Start {
     fn refused(&self, error: &RuntimeError) -> StartError {
         let reason = match error {
             RuntimeError::Image(_) => "ErrImagePull",
+            RuntimeError::InvalidImage(_) => "InvalidImageName",
             RuntimeError::Config(_) => "CreateContainerConfigError",
+            RuntimeError::Create(_) => "CreateContainerError",
             _ => "RunContainerError",
         };
         let message = error.chain();
@@ -180,7 +186,30 @@ impl Start {
         config.command = expand_all(container.command.as_deref(), &env);
         config.args = expand_all(container.args.as_deref(), &env);
         config.env = env;
+        if context.runtime.info().isolated {
+            isolation::container(pod, container, &context.node, config);
+            let hosts = self.hosts(&material.pod_ips).map_err(|error| {
+                wrong(format!("cannot write the pod's table of hosts: {error}"))
+            })?;
+            config.mounts.extend(hosts);
+        }
         Ok(())
+    }
+
+    /// The table of hosts, unless the container has one of its own.
+    fn hosts(&self, ips: &[std::net::IpAddr]) -> std::io::Result<Option<Mount>> {
+        let mounts = self.container.volume_mounts.iter().flatten();
+        if mounts.into_iter().any(|mount| mount.mount_path == HOSTS) {
+            return Ok(None);
+        }
+        let path = self.context.volumes(self.pod.uid()).beside("hosts")?;
+        std::fs::write(&path, isolation::hosts(&self.pod, ips, &self.context.node))?;
+        Ok(Some(Mount {
+            container_path: HOSTS.into(),
+            host_path: path,
+            read_only: false,
+            propagation: Propagation::Private,
+        }))
     }
 
     /// Runs the post-start hook; tells whether the container may go on.

@@ -16,13 +16,13 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use super::child::{self, ProcessId, Streams};
-use super::log::{Log, LogWriter, StreamName};
 use super::output::Output;
 use super::place::{self, NewContainer};
 use super::pty::Pty;
 use super::record::{self, ContainerRecord, ExitRecord, SandboxRecord};
 use super::supervise::{self, Ended, Supervisor, Waiter};
-use crate::events::Events;
+use orchestrator_core::runtime::Events;
+use orchestrator_logs::{Log, LogWriter, StreamName};
 
 /// How many chunks of output an attached client may be behind before it loses some.
 const ATTACH_BACKLOG: usize = 256;

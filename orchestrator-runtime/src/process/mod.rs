@@ -19,7 +19,6 @@
 mod child;
 mod config;
 mod container;
-pub(crate) mod log;
 mod output;
 pub mod paths;
 mod place;

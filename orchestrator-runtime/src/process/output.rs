@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 use super::child;
-use super::log::StreamName;
+use orchestrator_logs::StreamName;
 use super::pty::Pty;
 
 /// How much is read at a time.

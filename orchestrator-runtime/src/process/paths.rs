@@ -139,6 +139,8 @@ fn stands_at(text: &str, at: usize, path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use orchestrator_core::runtime::Propagation;
+
     use super::*;
 
     fn paths(dir: &Path, mounts: &[(&str, &Path)]) -> Paths {
@@ -148,6 +150,7 @@ mod tests {
                 container_path: (*path).into(),
                 host_path: (*host).into(),
                 read_only: false,
+                propagation: Propagation::Private,
             })
             .collect();
         Paths::make(dir, &mounts).unwrap()
@@ -198,7 +201,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for bad in ["/", "", "/../etc", "/a/../../b"] {
             let mount =
-                Mount { container_path: bad.into(), host_path: "/tmp".into(), read_only: false };
+                Mount {
+                    container_path: bad.into(),
+                    host_path: "/tmp".into(),
+                    read_only: false,
+                    propagation: Propagation::Private,
+                };
             assert!(Paths::make(dir.path(), &[mount]).is_err(), "{bad:?}");
         }
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use orchestrator_core::runtime::{ContainerConfig, Mount, RuntimeError};
+use orchestrator_core::runtime::{ContainerConfig, Mount, Propagation, RuntimeError};
 
 use super::child::{self, CONTAINER_VARIABLE};
 use super::paths::Paths;
@@ -93,6 +93,7 @@ pub(super) fn make(new: &NewContainer<'_>) -> io::Result<Place> {
             container_path: path.clone(),
             host_path: termination_message.clone(),
             read_only: false,
+            propagation: Propagation::Private,
         });
     }
     let paths = Paths::make(&root, &mounts)?;

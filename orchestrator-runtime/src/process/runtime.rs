@@ -22,9 +22,9 @@ use tokio::net::TcpStream;
 use super::config::ProcessConfig;
 use super::container::{Container, Shared};
 use super::record::{self, SandboxRecord};
-use super::{log, session};
+use super::session;
 use crate::address::Addresses;
-use crate::events::Events;
+use orchestrator_core::runtime::Events;
 
 /// Runs containers as processes of the host.
 pub struct ProcessRuntime {
@@ -298,7 +298,8 @@ impl Drop for ProcessRuntime {
 #[async_trait]
 impl Runtime for ProcessRuntime {
     fn info(&self) -> RuntimeInfo {
-        RuntimeInfo { name: "process", version: env!("CARGO_PKG_VERSION"), real: true }
+        let version = env!("CARGO_PKG_VERSION");
+        RuntimeInfo { name: "process", version, real: true, isolated: false }
     }
 
     async fn pods(&self, uid: Option<&str>) -> Result<Vec<PodState>, RuntimeError> {
@@ -356,7 +357,7 @@ impl Runtime for ProcessRuntime {
             }
             StreamOp::Logs { container, options } => {
                 let container = self.container_of(&container)?;
-                Ok(Streams::Log(log::read(container.log.clone(), &options)))
+                Ok(Streams::Log(orchestrator_logs::read(container.log.clone(), &options)))
             }
             StreamOp::Connect { sandbox, port } => self.connect(&sandbox, port).await,
             _ => Err(RuntimeError::Unsupported("this stream")),

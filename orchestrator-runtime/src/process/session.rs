@@ -12,6 +12,7 @@ use futures::FutureExt;
 use orchestrator_core::Status;
 use orchestrator_core::node::{ExecOptions, ExecSession, Reader, TerminalSize, Writer};
 use orchestrator_core::runtime::RuntimeError;
+use orchestrator_logs::StreamName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::unix::pipe;
 use tokio::sync::{broadcast, mpsc};
@@ -19,7 +20,6 @@ use tokio_util::io::StreamReader;
 
 use super::child::{self, ProcessId, Streams};
 use super::container::{Container, Stdin};
-use super::log::StreamName;
 use super::pty::Pty;
 
 /// How many sizes of a terminal may wait to be set: only the last one matters.

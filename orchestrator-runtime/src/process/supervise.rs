@@ -12,10 +12,10 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use super::child::{self, ProcessId};
-use super::log::{Log, LogWriter, StreamName};
 use super::output::Output;
 use super::record::{self, ContainerRecord, ExitRecord};
-use crate::events::Events;
+use orchestrator_core::runtime::Events;
+use orchestrator_logs::{Log, LogWriter, StreamName};
 use crate::raw::Watched;
 
 /// How often processes are looked for that are still there: one may have forked meanwhile.

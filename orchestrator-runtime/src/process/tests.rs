@@ -7,7 +7,7 @@ use futures::StreamExt;
 use orchestrator_core::Env;
 use orchestrator_core::node::{ExecOptions, LogOptions, TerminalSize};
 use orchestrator_core::runtime::{
-    ContainerConfig, ContainerState, Credentials, Mount, Runtime, RuntimeError, RuntimeExt,
+    ContainerConfig, ContainerState, Credentials, Mount, Propagation, Runtime, RuntimeError, RuntimeExt,
     SandboxConfig,
 };
 use orchestrator_testkit::runtime::{Program, Subject, conformance};
@@ -114,6 +114,7 @@ async fn a_container_has_its_environment_and_its_mounts() {
                 container_path: "/etc/app".into(),
                 host_path: volume,
                 read_only: true,
+                propagation: Propagation::Private,
             }];
         })
         .await;

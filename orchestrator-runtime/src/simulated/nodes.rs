@@ -71,6 +71,7 @@ impl SimulatedNodes {
                 pods: pods.clone(),
                 nodes: nodes.clone(),
                 recorder: recorder.clone(),
+                housekeeping: None,
             };
             agents.insert(node.name.clone(), Arc::new(Agent::start_fed(node, parts)));
         }

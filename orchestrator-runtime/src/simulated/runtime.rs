@@ -24,7 +24,7 @@ use super::container::{Container, End};
 use super::stages::{Rule, Stages};
 use super::wheel::Wheel;
 use crate::address::Addresses;
-use crate::events::Events;
+use orchestrator_core::runtime::Events;
 
 /// Containers that exist only in their states.
 pub struct SimulatedRuntime {
@@ -326,7 +326,8 @@ impl Pod {
 #[async_trait]
 impl Runtime for SimulatedRuntime {
     fn info(&self) -> RuntimeInfo {
-        RuntimeInfo { name: "simulated", version: env!("CARGO_PKG_VERSION"), real: false }
+        let version = env!("CARGO_PKG_VERSION");
+        RuntimeInfo { name: "simulated", version, real: false, isolated: false }
     }
 
     async fn pods(&self, uid: Option<&str>) -> Result<Vec<PodState>, RuntimeError> {

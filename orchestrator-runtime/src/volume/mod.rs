@@ -62,6 +62,15 @@ impl Volumes {
         }
     }
 
+    /// A file of the pod that is no volume; no volume has its name, since theirs have no dots.
+    ///
+    /// # Errors
+    /// The directory cannot be made.
+    pub fn beside(&self, name: &str) -> io::Result<PathBuf> {
+        std::fs::create_dir_all(&self.root)?;
+        Ok(self.root.join(format!(".{name}")))
+    }
+
     /// Makes one volume, or brings it up to date.
     ///
     /// # Errors

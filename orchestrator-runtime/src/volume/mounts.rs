@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use k8s_openapi::api::core::v1::{Container, Pod};
-use orchestrator_core::runtime::Mount;
+use k8s_openapi::api::core::v1::{Container, Pod, VolumeMount};
+use orchestrator_core::runtime::{Mount, Propagation};
 
 use super::Volumes;
 use crate::environment::expand;
@@ -45,9 +45,18 @@ pub fn mounts(
             container_path: mount.mount_path.clone(),
             host_path,
             read_only: mount.read_only == Some(true),
+            propagation: propagation(mount),
         });
     }
     Ok(mounts)
+}
+
+fn propagation(mount: &VolumeMount) -> Propagation {
+    match mount.mount_propagation.as_deref() {
+        Some("HostToContainer") => Propagation::HostToContainer,
+        Some("Bidirectional") => Propagation::Bidirectional,
+        _ => Propagation::Private,
+    }
 }
 
 /// A path below a volume, made as a directory where nothing is there.

@@ -1,22 +1,25 @@
 //! Logs of containers: files in CRI format, bounded, readable while they grow.
 //!
-//! A log is a directory of numbered files. The [`writer`] appends to the newest and deletes the
-//! oldest; a [`reader`] goes from file to file by number, so rotation never confuses it, and
-//! waits on the writer's [`Growth`] instead of looking again and again.
+//! A log is a directory of numbered files. A [`LogWriter`] appends to the newest and deletes the
+//! oldest; a reader ([`read`]) goes from file to file by number, so rotation never confuses it, and
+//! waits on the writer's [`Growth`] instead of looking again and again. Where another process
+//! writes, the kernel tells of the growth ([`Log::watched`]), and [`rotate`] begins a new file.
 
 mod line;
+mod raw;
 mod reader;
+mod rotate;
 mod select;
+mod watch;
 mod writer;
 
 use std::path::{Path, PathBuf};
 
-use tokio::sync::watch;
+use tokio::sync::watch::{Receiver, channel};
 
-#[cfg(feature = "fuzzing")]
-pub(crate) use line::Line;
-pub use line::StreamName;
+pub use line::{LONGEST_TEXT, Line, StreamName, log_time};
 pub use reader::read;
+pub use rotate::{CURRENT, begin, rotate};
 pub use writer::LogWriter;
 
 /// How large a file of a log grows before the next one begins: the kubelet's default.
@@ -40,7 +43,7 @@ pub struct Growth {
 #[derive(Clone, Debug)]
 pub struct Log {
     dir: PathBuf,
-    growth: watch::Receiver<Growth>,
+    growth: Receiver<Growth>,
 }
 
 impl Log {
@@ -48,7 +51,7 @@ impl Log {
     pub fn closed(dir: &Path) -> Self {
         let newest = newest_file(dir);
         let bytes = std::fs::metadata(file_path(dir, newest)).map(|m| m.len()).unwrap_or_default();
-        let (_, growth) = watch::channel(Growth { file: newest, bytes, closed: true });
+        let (_, growth) = channel(Growth { file: newest, bytes, closed: true });
         Self { dir: dir.to_owned(), growth }
     }
 

@@ -8,9 +8,10 @@ use std::sync::{Arc, Weak};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use indexmap::IndexSet;
-use orchestrator_core::runtime::RuntimeEvent;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+
+use super::RuntimeEvent;
 
 /// Tells subscribers which pods have changed.
 #[derive(Debug, Default)]

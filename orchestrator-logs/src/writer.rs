@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::watch::{Sender, channel};
 
 use super::line::{LONGEST_TEXT, Line, StreamName, log_time};
 use super::{FILE_BYTES, FILES_KEPT, Growth, Log, file_path, newest_file};
@@ -18,7 +18,7 @@ pub struct LogWriter {
     dir: PathBuf,
     file: File,
     limits: Limits,
-    growth: watch::Sender<Growth>,
+    growth: Sender<Growth>,
     /// Bytes of each stream that no newline has ended yet.
     pending: [Vec<u8>; 2],
 }
@@ -44,7 +44,7 @@ impl LogWriter {
         let number = newest_file(dir);
         let file = append(dir, number)?;
         let bytes = file.metadata()?.len();
-        let (growth, _) = watch::channel(Growth { file: number, bytes, closed: false });
+        let (growth, _) = channel(Growth { file: number, bytes, closed: false });
         let pending = [Vec::new(), Vec::new()];
         Ok(Self { dir: dir.to_owned(), file, limits, growth, pending })
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use orchestrator_apiserver::ApiServer;
 use orchestrator_apiserver::authn::{
-    Authenticators, ClientCertificates, ServiceAccountTokens, StaticTokens,
+    Authenticators, BootstrapTokens, ClientCertificates, ServiceAccountTokens, StaticTokens,
 };
 use orchestrator_apiserver::http::{HttpService, serve};
 use orchestrator_apiserver::tls::{Pki, server_config};
@@ -25,7 +25,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let env = Env::system();
     let pki = Pki::in_directory(&directory, &env)?;
     let keys = Arc::new(ServiceAccountTokens::new(pki.service_account_key(), env.clone())?);
-    let network = Network { service_cidr: "10.0.0.0/24".into(), ..Network::default() };
+    let (service_cidr, pod_cidr) = ("10.0.0.0/24".into(), "10.64.0.0/16".into());
+    let network = Network { service_cidr, pod_cidr, ..Network::default() };
     let server = ApiServer::builder(Arc::new(MemoryStore::new(env.clone())), env)
         .tokens(Arc::clone(&keys) as _)
         .network(network)
@@ -34,6 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     keys.check_against(server.objects().clone());
     let authenticators = Authenticators::new()
         .with(Arc::new(ClientCertificates))
+        .with(Arc::new(BootstrapTokens::new(server.objects().clone(), server.env().clone())))
         .with(Arc::new(StaticTokens::new([(pki.admin_token().to_owned(), Pki::admin())])))
         .with(Arc::clone(&keys) as _);
     let tls = server_config(&pki, &[bind.ip().to_string()])?;

@@ -23,6 +23,7 @@ pub struct Builder {
     added: Vec<ResourceDef>,
     removed: Vec<GroupVersionResource>,
     authorizer: Option<Arc<dyn Authorizer>>,
+    more_authorizers: Vec<Arc<dyn Authorizer>>,
     admission: Vec<Arc<dyn Admission>>,
     nodes: Option<Arc<dyn NodeDialer>>,
     tokens: Option<Arc<dyn TokenIssuer>>,
@@ -38,6 +39,7 @@ impl Builder {
             added: Vec::new(),
             removed: Vec::new(),
             authorizer: None,
+            more_authorizers: Vec::new(),
             admission: admission::builtin(),
             nodes: None,
             tokens: None,
@@ -67,6 +69,12 @@ impl Builder {
     /// has are then not made.
     pub fn authorizer(mut self, authorizer: Arc<dyn Authorizer>) -> Self {
         self.authorizer = Some(authorizer);
+        self
+    }
+
+    /// Asks this authorizer too, after those that the server has anyway.
+    pub fn authorizer_too(mut self, authorizer: Arc<dyn Authorizer>) -> Self {
+        self.more_authorizers.push(authorizer);
         self
     }
 
@@ -112,6 +120,7 @@ impl Builder {
             env: self.env,
             registry,
             authorizer: self.authorizer,
+            more_authorizers: self.more_authorizers,
             admission: self.admission,
             nodes: self.nodes,
             tokens: self.tokens,

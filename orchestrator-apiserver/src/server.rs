@@ -46,6 +46,7 @@ pub(crate) struct Parts {
     pub(crate) env: Env,
     pub(crate) registry: Registry,
     pub(crate) authorizer: Option<Arc<dyn Authorizer>>,
+    pub(crate) more_authorizers: Vec<Arc<dyn Authorizer>>,
     pub(crate) admission: Vec<Arc<dyn Admission>>,
     pub(crate) nodes: Option<Arc<dyn NodeDialer>>,
     pub(crate) tokens: Option<Arc<dyn TokenIssuer>>,
@@ -63,7 +64,10 @@ impl ApiServer {
         let roles = Arc::new(Rbac::new(objects.clone()));
         Self {
             with_policy: parts.authorizer.is_none(),
-            authorizer: parts.authorizer.unwrap_or_else(|| authz::standard(&objects, &roles)),
+            authorizer: authz::chain(
+                parts.authorizer.unwrap_or_else(|| authz::standard(&objects, &roles)),
+                parts.more_authorizers,
+            ),
             roles,
             leases: Leases::new(parts.store, parts.env.clone()),
             services: Services::new(&parts.network),

@@ -20,6 +20,17 @@ pub fn user_of_certificate(der: &[u8]) -> Option<UserInfo> {
     (!name.is_empty()).then(|| UserInfo::new(name, groups))
 }
 
+/// The certificates that a client has shown, its own first, as an extension of its requests; TLS
+/// has verified them.
+#[derive(Clone, Debug)]
+pub struct ClientChain(pub Arc<[CertificateDer<'static>]>);
+
+/// The certificates that the client of a connection has shown.
+pub fn client_chain(connection: &ServerConnection) -> Option<ClientChain> {
+    let chain = connection.peer_certificates()?;
+    Some(ClientChain(chain.iter().map(|der| der.clone().into_owned()).collect()))
+}
+
 /// The user that a connection's client certificate names; TLS has verified it.
 pub fn client_user(connection: &ServerConnection) -> Option<UserInfo> {
     user_of_certificate(connection.peer_certificates()?.first()?)

@@ -26,7 +26,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::certificate::client_user;
+use crate::certificate::{ClientChain, client_chain, client_user};
 
 /// The most connections at a time: each costs a socket and, while it reads, some 10 KiB.
 const MAX_CONNECTIONS: usize = 4096;
@@ -133,7 +133,8 @@ where
     env.spawn("duplex", async move {
         // Nobody stops a single connection but its owner, by dropping it.
         let (_running, stopped) = watch::channel(false);
-        Connection { face, peer: None, protocol: Protocol::Either, stopped }.run(stream).await;
+        let protocol = Protocol::Either;
+        Connection { face, peer: None, chain: None, protocol, stopped }.run(stream).await;
     })
 }
 
@@ -202,11 +203,12 @@ async fn secure(
     let Some(stream) = handshake(stream, tls, face.env()).await else { return };
     let session = stream.get_ref().1;
     let peer = client_user(session).map(Arc::new);
+    let chain = client_chain(session);
     let protocol = match session.alpn_protocol() {
         Some(b"h2") => Protocol::Http2,
         _ => Protocol::Http1,
     };
-    Connection { face, peer, protocol, stopped }.run(stream).await;
+    Connection { face, peer, chain, protocol, stopped }.run(stream).await;
 }
 
 async fn handshake(stream: TcpStream, tls: TlsAcceptor, env: &Env) -> Option<TlsStream<TcpStream>> {
@@ -233,6 +235,7 @@ enum Protocol {
 struct Connection<F> {
     face: F,
     peer: Option<Arc<UserInfo>>,
+    chain: Option<ClientChain>,
     protocol: Protocol,
     stopped: watch::Receiver<bool>,
 }
@@ -242,10 +245,13 @@ impl<F: Face> Connection<F> {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let Self { face, peer, protocol, stopped } = self;
+        let Self { face, peer, chain, protocol, stopped } = self;
         let builder = builder(protocol, face.env());
-        let answer = service_fn(move |request: Request<Incoming>| {
+        let answer = service_fn(move |mut request: Request<Incoming>| {
             let (face, peer) = (face.clone(), peer.clone());
+            if let Some(chain) = &chain {
+                request.extensions_mut().insert(chain.clone());
+            }
             async move { Ok::<_, Infallible>(face.answer(request, peer).await) }
         });
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), answer);

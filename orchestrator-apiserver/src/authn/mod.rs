@@ -8,14 +8,16 @@ mod bootstrap_token;
 mod certificate;
 mod impersonation;
 mod oidc;
+mod request_header;
 mod service_account;
 mod static_token;
 mod webhook;
 
 pub use bootstrap_token::BootstrapTokens;
-pub use certificate::ClientCertificates;
+pub use certificate::{CertificatesOf, ClientCertificates};
 pub use oidc::{Oidc, OidcConfig};
 pub use orchestrator_wire::certificate::user_of_certificate;
+pub use request_header::{RequestHeader, RequestHeaderConfig};
 pub use service_account::{ISSUER, ServiceAccountTokens};
 pub use static_token::{StaticTokens, TokenFileError};
 pub use webhook::TokenWebhook;
@@ -26,7 +28,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use http::HeaderMap;
 use orchestrator_core::{Status, UserInfo};
+use rustls::pki_types::CertificateDer;
 
 /// What a request carries to prove who sent it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +39,10 @@ pub struct Credentials<'a> {
     pub bearer: Option<&'a str>,
     /// The user that the connection's client certificate names; TLS has verified its chain.
     pub certificate: Option<&'a UserInfo>,
+    /// That certificate and those behind it, in DER.
+    pub chain: Option<&'a [CertificateDer<'static>]>,
+    /// The headers of the request.
+    pub headers: Option<&'a HeaderMap>,
 }
 
 /// What an authenticator makes of some credentials.
@@ -89,7 +97,7 @@ impl Authenticators {
             }
         }
         match credentials {
-            Credentials { bearer: None, certificate: None } => Ok(UserInfo::anonymous()),
+            Credentials { bearer: None, certificate: None, .. } => Ok(UserInfo::anonymous()),
             _ => Err(Status::unauthorized()),
         }
     }
@@ -108,13 +116,15 @@ mod tests {
         let chain = Authenticators::new()
             .with(Arc::new(ClientCertificates))
             .with(Arc::new(StaticTokens::new([("secret".to_owned(), admin.clone())])));
-        let known = |bearer, certificate| chain.authenticate(Credentials { bearer, certificate });
+        let known = |bearer, certificate| {
+            chain.authenticate(Credentials { bearer, certificate, ..Credentials::default() })
+        };
         assert_eq!(known(Some("secret"), None).await, Ok(admin.clone()));
         assert_eq!(known(Some("secret"), Some(&jane)).await, Ok(jane.clone()));
         assert_eq!(known(None, None).await.unwrap().name, "system:anonymous");
         assert_eq!(known(Some("other"), None).await.unwrap_err().code, 401);
         let none = Authenticators::new();
-        let credentials = Credentials { bearer: None, certificate: Some(&jane) };
+        let credentials = Credentials { certificate: Some(&jane), ..Credentials::default() };
         assert_eq!(none.authenticate(credentials).await.unwrap_err().code, 401);
     }
 }

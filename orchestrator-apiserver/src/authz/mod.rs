@@ -6,7 +6,7 @@
 //! to account in `grants`.
 
 mod always;
-mod follow;
+pub(crate) mod follow;
 pub(crate) mod grants;
 mod masters;
 mod message;
@@ -134,6 +134,17 @@ pub(crate) fn standard(objects: &Objects, roles: &Arc<Rbac>) -> Arc<dyn Authoriz
             .with(Arc::new(Nodes::new(objects.clone())))
             .with(Arc::clone(roles) as _),
     )
+}
+
+/// `first`, and those that are asked where it has no opinion.
+pub(crate) fn chain(
+    first: Arc<dyn Authorizer>,
+    more: Vec<Arc<dyn Authorizer>>,
+) -> Arc<dyn Authorizer> {
+    match more.is_empty() {
+        true => first,
+        false => Arc::new(more.into_iter().fold(Union::default().with(first), Union::with)),
+    }
 }
 
 #[cfg(test)]

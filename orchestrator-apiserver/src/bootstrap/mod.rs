@@ -104,7 +104,6 @@ fn service_range(server: &ApiServer) -> Object {
     let mut range = Object::new("networking.k8s.io/v1", "ServiceCIDR");
     range.set_meta("name", "kubernetes");
     range.set("spec", json!({"cidrs": [server.network.service_cidr]}));
-    range.set_meta("finalizers", json!(["networking.k8s.io/service-cidr-finalizer"]));
     let ready = json!({"type": "Ready", "status": "True", "reason": "",
         "message": "Kubernetes Service CIDR is ready"});
     range.set("status", json!({"conditions": [ready]}));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use orchestrator_core::{Status, UserInfo};
+use orchestrator_wire::certificate::ClientChain;
 use orchestrator_wire::session;
 
 use super::path::Route;
@@ -33,7 +34,9 @@ pub(super) async fn user(
     let caller = match (inside, bearer.as_deref(), certificate) {
         (Some(user), None, None) => user.clone(),
         (_, bearer, certificate) => {
-            let credentials = Credentials { bearer, certificate };
+            let chain = parts.extensions.get::<ClientChain>().map(|chain| &*chain.0);
+            let headers = Some(&parts.headers);
+            let credentials = Credentials { bearer, certificate, chain, headers };
             shared.authenticators.authenticate(credentials).await?
         }
     };

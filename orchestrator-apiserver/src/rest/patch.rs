@@ -87,8 +87,8 @@ impl Change for Intent {
         if new.resource_version().is_empty() {
             new.set_meta("resourceVersion", current.stored.revision().to_string());
         }
-        let (mut new, _) =
-            body::recast(cx, new, &cx.resource.def.gvk()).map_err(Status::bad_request)?;
+        let recast = body::recast(cx, new, &cx.resource.def.gvk());
+        let (mut new, _) = recast.map_err(|error| Status::bad_request(error.to_string()))?;
         cx.resource.def.strategy.default(&mut new);
         Ok(new)
     }

@@ -71,7 +71,11 @@ impl Patch {
             let error = FieldError::invalid(&Path::new("patch"), &Json::from(shown), why);
             Status::invalid(&GroupKind::default(), "", &vec![error])
         };
-        let (object, problems) = body::recast(cx, tree, kind).map_err(|why| refuse(&why))?;
+        let recast = body::recast(cx, tree, kind);
+        let (object, problems) = recast.map_err(|error| match &self.engine {
+            Engine::Strategic(_) => refuse(&error.restoring()),
+            _ => refuse(&error.to_string()),
+        })?;
         let all: Vec<String> =
             self.problems.iter().cloned().chain(problems.iter().map(ToString::to_string)).collect();
         body::report(cx, &all, |why| refuse(&why))?;

@@ -77,10 +77,9 @@ async fn read(cx: &Cx<'_>, name: &str) -> Result<Object, Status> {
 
 async fn pod(cx: &Cx<'_>, wanted: &Wanted<'_>) -> Result<SocketAddr, Status> {
     let pod = read(cx, wanted.name).await?;
-    let address: IpAddr = pod
-        .text_at(&["status", "podIP"])
-        .parse()
-        .map_err(|_| Status::unavailable(format!("pod {:?} has no address", wanted.name)))?;
+    // A pod that has no address yet has none that may be gone to.
+    let address = pod.text_at(&["status", "podIP"]).parse::<IpAddr>();
+    let address = address.map_err(|_| Status::bad_request("address not allowed"))?;
     let port = match wanted.port {
         "" => first_port(&pod).unwrap_or_else(|| wanted.usual_port()),
         port => port.parse().map_err(|_| {

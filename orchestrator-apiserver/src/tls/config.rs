@@ -15,9 +15,25 @@ use super::{Pki, TlsError};
 /// # Errors
 /// A certificate cannot be made or used.
 pub fn server_config(pki: &Pki, names: &[String]) -> Result<ServerConfig, TlsError> {
+    server_config_with(pki, names, "")
+}
+
+/// The same, where clients may show certificates of further authorities too, which are given in
+/// PEM: whom such a certificate names is for the authenticators to say.
+///
+/// # Errors
+/// A certificate cannot be made or used.
+pub fn server_config_with(
+    pki: &Pki,
+    names: &[String],
+    more: &str,
+) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(pki.ca_certificate().as_bytes())?)?;
+    for certificate in CertificateDer::pem_slice_iter(more.as_bytes()) {
+        roots.add(certificate?)?;
+    }
     let clients = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
         .allow_unauthenticated()
         .build()?;

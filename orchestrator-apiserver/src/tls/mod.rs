@@ -10,7 +10,7 @@ mod files;
 mod kubeconfig;
 mod pki;
 
-pub use config::server_config;
+pub use config::{server_config, server_config_with};
 pub use kubeconfig::kubeconfig;
 pub use pki::{Pki, Signed};
 

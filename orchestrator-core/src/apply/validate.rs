@@ -4,6 +4,7 @@ use super::element;
 use super::walk::{Place, Shape};
 use crate::Json;
 use crate::object::Map;
+use crate::patch::GoValue;
 use crate::schema::decode::MAX_PROBLEMS;
 use crate::schema::{List, ListKind, Scalar, Type};
 
@@ -25,13 +26,13 @@ fn node(place: Place<'_>, value: &Json, path: &mut String, errors: &mut Vec<Stri
         (_, Json::Null) | (Shape::Free, _) => {}
         (Shape::Scalar(ty), value) => {
             if let Some(wanted) = mismatch(ty, value) {
-                report(errors, path, format!("expected {wanted}, got {value}"));
+                report(errors, path, format!("expected {wanted}, got {}", found(wanted, value)));
             }
         }
         (Shape::Atomic(ty), value) => whole(place, ty, value, path, errors),
         (Shape::Struct(_) | Shape::Map(_), Json::Object(map)) => keys(place, map, path, errors),
         (Shape::Struct(_) | Shape::Map(_), value) => {
-            report(errors, path, format!("expected map, got {value}"));
+            report(errors, path, format!("expected map, got &{{{}}}", GoValue(value)));
         }
         (Shape::List(list), Json::Array(items)) => {
             unique(place, list, items, path, errors);
@@ -45,7 +46,9 @@ fn node(place: Place<'_>, value: &Json, path: &mut String, errors: &mut Vec<Stri
                 );
             }
         }
-        (Shape::List(_), value) => report(errors, path, format!("expected list, got {value}")),
+        (Shape::List(_), value) => {
+            report(errors, path, format!("expected list, got &{{{}}}", GoValue(value)));
+        }
     }
 }
 
@@ -103,8 +106,10 @@ fn whole<'s>(
             let inside = Place::root(place.schema, place.schema.get(*id));
             keys(inside, map, path, errors);
         }
-        (Type::List(_), value) => report(errors, path, format!("expected list, got {value}")),
-        (_, value) => report(errors, path, format!("expected map, got {value}")),
+        (Type::List(_), value) => {
+            report(errors, path, format!("expected list, got &{{{}}}", GoValue(value)));
+        }
+        (_, value) => report(errors, path, format!("expected map, got &{{{}}}", GoValue(value))),
     }
 }
 
@@ -151,7 +156,64 @@ fn mismatch(ty: &Type, value: &Json) -> Option<&'static str> {
         }
         Scalar::Bool => (value.is_boolean(), "boolean"),
         Scalar::String | Scalar::Bytes => (value.is_string(), "string"),
-        _ => (!value.is_array() && !value.is_object(), "scalar"),
+        _ => (!value.is_array() && !value.is_object(), "any scalar"),
     };
     (!fits).then_some(wanted)
+}
+
+/// A value of another kind than the one wanted, as the API shows it there: each kind in its own
+/// way.
+fn found(wanted: &str, value: &Json) -> String {
+    match wanted {
+        "numeric (int or float)" => go_type(value).into(),
+        "string" => format!("&value.valueUnstructured{{Value:{}}}", go_syntax(value)),
+        _ => format!("&{{{}}}", GoValue(value)),
+    }
+}
+
+/// The Go type that holds a value.
+fn go_type(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "<nil>",
+        Json::Bool(_) => "bool",
+        Json::Number(number) if number.is_f64() => "float64",
+        Json::Number(_) => "int64",
+        Json::String(_) => "string",
+        Json::Array(_) => "[]interface {}",
+        Json::Object(_) => "map[string]interface {}",
+    }
+}
+
+/// A value as Go source text.
+fn go_syntax(value: &Json) -> String {
+    let all = |parts: Vec<String>| format!("{}{{{}}}", go_type(value), parts.join(", "));
+    match value {
+        Json::Null => "interface {}(nil)".into(),
+        Json::Array(items) => all(items.iter().map(go_syntax).collect()),
+        Json::Object(map) => {
+            all(map.iter().map(|(key, value)| format!("{key:?}:{}", go_syntax(value))).collect())
+        }
+        scalar => scalar.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_was_found_is_shown_as_go_shows_it() {
+        for (wanted, value, shown) in [
+            ("numeric (int or float)", json!("a"), "string"),
+            ("numeric (int or float)", json!([1]), "[]interface {}"),
+            ("string", json!(8080), "&value.valueUnstructured{Value:8080}"),
+            ("string", json!(["x"]), r#"&value.valueUnstructured{Value:[]interface {}{"x"}}"#),
+            ("boolean", json!("yes"), "&{yes}"),
+            ("any scalar", json!({"a": "b"}), "&{map[a:b]}"),
+        ] {
+            assert_eq!(found(wanted, &value), shown, "{wanted} {value}");
+        }
+    }
 }

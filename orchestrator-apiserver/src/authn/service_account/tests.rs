@@ -50,7 +50,8 @@ async fn audiences_and_signatures_must_match() {
     assert_eq!(tokens.review(&issued, &asked).await.unwrap().audiences, ["vault"]);
     assert!(self::tokens().review(&issued, &asked).await.is_err());
     for bad in ["", "a.b.c", "....", &"x".repeat(100_000)] {
-        let judged = tokens.authenticate(Credentials { bearer: Some(bad), certificate: None });
+        let judged =
+            tokens.authenticate(Credentials { bearer: Some(bad), ..Credentials::default() });
         assert_eq!(judged.await, Authentication::Refused);
     }
 }

@@ -37,6 +37,35 @@ pub enum DecodeError {
     TypeMeta(String),
 }
 
+/// The words for text that is no JSON; those for one that breaks off are what clients know.
+pub(super) fn syntax(error: &serde_json::Error) -> String {
+    match error.is_eof() {
+        true => "unexpected end of JSON input".into(),
+        false => error.to_string(),
+    }
+}
+
+impl DecodeError {
+    /// The words for a tree that was made out of another, as a patch does, instead of read.
+    pub fn restoring(&self) -> String {
+        let Self::Type { found, wanted, .. } = self else { return self.to_string() };
+        let (kind, ty) = match found.as_str() {
+            "array" => ("slice", "[]interface {}"),
+            "object" => ("map", "map[string]interface {}"),
+            "string" => ("string", "string"),
+            "bool" => ("bool", "bool"),
+            number if number.contains(['.', 'e', 'E']) => ("float64", "float64"),
+            _ => ("int64", "int64"),
+        };
+        match wanted.as_str() {
+            map if map.starts_with("map[") => format!("cannot restore map from {kind}"),
+            list if list.starts_with("[]") => format!("cannot restore slice from {kind}"),
+            named if named.contains('.') => format!("cannot restore struct from: {kind}"),
+            scalar => format!("cannot convert {ty} to {scalar}"),
+        }
+    }
+}
+
 /// Something in a body that a lenient server lets pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
@@ -106,7 +135,7 @@ impl<'s> Context<'s> {
     ) -> Result<Decoded, DecodeError> {
         match (self.error, result) {
             (Some(error), _) => Err(error),
-            (None, Err(error)) => Err(DecodeError::Syntax(error.to_string())),
+            (None, Err(error)) => Err(DecodeError::Syntax(syntax(&error))),
             (None, Ok(value)) => {
                 let mut problems = self.problems;
                 let mut sorted = self.sorted;

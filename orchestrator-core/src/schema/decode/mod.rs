@@ -112,7 +112,7 @@ pub fn type_meta(body: &[u8]) -> Result<TypeMeta, DecodeError> {
         let error = format!("json: cannot unmarshal {found} into Go value of type struct");
         return Err(DecodeError::TypeMeta(error));
     }
-    serde_json::from_slice(body).map_err(|error| DecodeError::TypeMeta(error.to_string()))
+    serde_json::from_slice(body).map_err(|error| DecodeError::TypeMeta(context::syntax(&error)))
 }
 
 fn read(schema: &Schema, shape: Shape<'_>, body: &[u8]) -> Result<Decoded, DecodeError> {

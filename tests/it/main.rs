@@ -1,5 +1,6 @@
 //! The library through its public face: whole planes in virtual time, kube-rs as a client.
 
+mod custom_resources;
 mod determinism;
 mod kube_client;
 mod lifecycle;

@@ -71,6 +71,11 @@ impl CustomKind {
         Ok(Item::new(Value::from_object(object), item.revision()))
     }
 
+    /// Whether a field is called the same in all versions.
+    pub(crate) fn keeps_fields(&self) -> bool {
+        matches!(self.family.conversion, Conversion::None)
+    }
+
     /// An object of this version in the form that is stored.
     pub(crate) async fn keep(&self, object: &mut Object) -> Result<(), Status> {
         self.family.convert(object, &self.family.storage).await

@@ -145,6 +145,10 @@ fn head(kind: &str, api_version: &str, list: &List, array: &str) -> Vec<u8> {
     let mut object = Object::new(api_version, kind);
     object.set_meta("resourceVersion", list.revision.to_string());
     object.set_meta("continue", list.continue_token.as_str());
+    if list.def.schema.source().is_some() && kind == list.def.list_kind() {
+        // A list without a type behind it tells so that it does not go on.
+        object.meta_mut().insert("continue".into(), list.continue_token.as_str().into());
+    }
     if let Some(remaining) = list.remaining {
         object.set_meta("remainingItemCount", remaining);
     }

@@ -145,7 +145,7 @@ impl HttpService {
                 let (form, result) = call.run(path, body, user).await;
                 match result {
                     Ok(answer) => answer,
-                    Err(status) if status.code == 404 && !self.serves(&group) => {
+                    Err(status) if is_no_resource(&status) && !self.serves(&group) => {
                         answer::page_not_found()
                     }
                     Err(status) => answer::failure(&status, form),
@@ -158,6 +158,11 @@ impl HttpService {
     fn serves(&self, group: &str) -> bool {
         self.shared.server.registry().has_group(group)
     }
+}
+
+/// Whether it is the resource itself that is not there.
+fn is_no_resource(status: &Status) -> bool {
+    status.code == 404 && status.message == Status::no_such_resource().message
 }
 
 /// One request to a resource.

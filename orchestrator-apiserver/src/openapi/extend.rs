@@ -14,6 +14,11 @@ use super::types::{SCHEMAS, definitions};
 /// The published form of the definition `name` of `schema`; `None` where there is none.
 pub(super) fn definition(schema: &Schema, name: &str) -> Option<Json> {
     let facts = schema.definition(name);
+    if let (Some(source), Some(facts)) = (schema.source(), facts)
+        && let Some(gvk) = facts.kinds.first()
+    {
+        return Some(super::custom::definition(source, gvk));
+    }
     let mut published = match (definitions().get(name), facts) {
         (Some(described), _) => described.clone(),
         (None, Some(facts)) => render::definition(schema, facts),

@@ -6,6 +6,7 @@
 //! (`paths`). Everything is made when it is first asked for and kept until the registry
 //! changes, so a server that nobody asks pays nothing.
 
+mod custom;
 mod extend;
 mod paths;
 mod render;
@@ -166,7 +167,10 @@ fn fingerprint(def: &ResourceDef) -> String {
     let built_in = Schema::builtin().kind(&gvr.group, &gvr.version, kind).is_some();
     let own: Vec<_> = schema.definitions().filter(|_| !built_in).collect();
     let build = env!("CARGO_PKG_VERSION");
-    format!("\n{build} {gvr} {kind} {scope:?} {verbs:?} {subresources:?} {definition:?} {own:?}")
+    let source = schema.source().map(ToString::to_string).unwrap_or_default();
+    format!(
+        "\n{build} {gvr} {kind} {scope:?} {verbs:?} {subresources:?} {definition:?} {own:?} {source}"
+    )
 }
 
 fn hash(bytes: &[u8]) -> String {
@@ -187,8 +191,7 @@ fn content(defs: &[&Arc<ResourceDef>]) -> (Map, Map) {
         paths::add(&mut paths, &format!("/{}", root(def)), def);
         if let Some(name) = paths::name_of(def) {
             let gvk = def.gvk();
-            let kind = json!({"group": gvk.group, "version": gvk.version,
-                "kind": format!("{}List", gvk.kind)});
+            let kind = json!({"group": gvk.group, "version": gvk.version, "kind": def.list_kind()});
             reach(&mut schemas, &def.schema, &name);
             if def.verbs.contains(&orchestrator_core::Verb::List) {
                 let list = extend::list(&def.schema, &name, &kind);

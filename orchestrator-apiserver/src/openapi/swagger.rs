@@ -5,9 +5,14 @@ use orchestrator_core::object::{Key, Map};
 use serde_json::json;
 
 use super::types::SCHEMAS;
+use super::{custom, types};
 
 /// One v2 document of all paths and schemas of the v3 documents.
 pub(super) fn document(version: &str, paths: Map, schemas: Map) -> Json {
+    let mut schemas = schemas;
+    let own = |name: &str| !types::definitions().contains_key(name);
+    let custom = schemas.iter_mut().filter(|(name, _)| own(name.as_str()));
+    custom.for_each(|(_, schema)| custom::simplify(schema));
     let mut definitions = Json::Object(schemas);
     references(&mut definitions);
     let paths: Map = paths.into_iter().map(|(path, item)| (path, path_item(item))).collect();

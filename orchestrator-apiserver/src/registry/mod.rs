@@ -124,9 +124,11 @@ impl Registry {
         self.table.load().ordered.iter().map(|resource| Arc::clone(&resource.def)).collect()
     }
 
-    /// Whether any resource of `group` is served.
+    /// Whether the server was built with a resource of `group`.
     pub fn has_group(&self, group: &str) -> bool {
-        self.table.load().ordered.iter().any(|resource| resource.def.gvr.group == group)
+        let table = self.table.load();
+        let mut fixed = table.ordered.iter().filter(|resource| resource.custom.is_none());
+        fixed.any(|resource| resource.def.gvr.group == group)
     }
 
     /// The resource of `group` and `kind` in `version`.

@@ -1,10 +1,12 @@
 //! Managed fields: who set what, as server-side apply needs to know it.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
 use orchestrator_core::apply::{self, FieldManager, FieldSet, Write};
 use orchestrator_core::object::Object;
+use orchestrator_core::resource::split_api_version;
 use orchestrator_core::{Json, Status};
 
 use super::body;
@@ -34,6 +36,44 @@ pub(crate) fn updated(cx: &Cx<'_>, live: &Object, new: &mut Object) {
         return;
     };
     manager.update(Some(live), new, &write(cx));
+    if other_versions(cx, live, new).is_err() {
+        // Nobody can tell any more who owns what.
+        new.meta_mut().remove("managedFields");
+    }
+}
+
+/// Whether the states before and after a write can be held against the versions in which others
+/// manage fields of a custom resource.
+///
+/// # Errors
+/// 500: the object has fields that such a version does not know.
+fn other_versions(cx: &Cx<'_>, old: &Object, new: &Object) -> Result<(), Status> {
+    let Some(custom) = &cx.resource.custom else { return Ok(()) };
+    if !custom.keeps_fields() {
+        return Ok(());
+    }
+    let entries = old.meta("managedFields").and_then(Json::as_array);
+    let versions = entries.into_iter().flatten().filter_map(|entry| entry["apiVersion"].as_str());
+    let versions: BTreeSet<&str> = versions.filter(|v| *v != cx.resource.api_version).collect();
+    for version in versions {
+        let mut gvr = cx.resource.def.gvr.clone();
+        gvr.version = split_api_version(version).1.to_owned().into();
+        let Some(other) = cx.server.registry.get(&gvr) else { continue };
+        let def = &other.def;
+        let found = def.definition.as_deref().and_then(|name| def.schema.definition(name));
+        let Some(definition) = found else { continue };
+        let fields = FieldManager { schema: &def.schema, definition, reset_fields: None };
+        for (which, object) in [("old", old), ("new", new)] {
+            let why = match fields.faults(object).as_slice() {
+                [] => continue,
+                [one] => one.clone(),
+                all => format!("errors:\n  {}", all.join("\n  ")),
+            };
+            let message = format!("failed to convert {which} object: {why}");
+            return Err(Status::new(500, "", message));
+        }
+    }
+    Ok(())
 }
 
 /// Reads the intent of an apply.
@@ -59,7 +99,11 @@ pub(crate) fn applied(
     };
     let force = cx.request.options.force == Some(true);
     let applied = manager.apply(live, intent, &write(cx), force);
-    Ok(applied.map_err(|error| error.status())?.object)
+    let object = applied.map_err(|error| error.status())?.object;
+    if let Some(live) = live {
+        other_versions(cx, live, &object)?;
+    }
+    Ok(object)
 }
 
 /// Keeps the times of the managers where a change is no change.

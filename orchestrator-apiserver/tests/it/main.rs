@@ -6,6 +6,7 @@
 mod admission;
 mod claims;
 mod cluster;
+mod custom;
 mod delete;
 mod http_discovery;
 mod http_hostile;
@@ -16,8 +17,10 @@ mod http_tls;
 mod http_watch;
 mod list;
 mod patch;
+mod policies;
 mod services;
 mod subresources;
 mod support;
 mod watch;
+mod webhooks;
 mod write;

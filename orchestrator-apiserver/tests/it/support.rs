@@ -48,7 +48,14 @@ pub fn request(verb: Verb, path: &str) -> ApiRequest {
 /// The namespace that requests about `path` go to.
 fn namespace(path: &str) -> &'static str {
     let plural = path.rsplit('/').next().unwrap();
-    let cluster = ["namespaces", "nodes", "priorityclasses", "storageclasses", "runtimeclasses"];
+    let cluster = [
+        "namespaces",
+        "nodes",
+        "priorityclasses",
+        "storageclasses",
+        "runtimeclasses",
+        "customresourcedefinitions",
+    ];
     if cluster.contains(&plural) || plural.ends_with("reviews") { "" } else { "ns" }
 }
 

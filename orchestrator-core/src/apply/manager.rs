@@ -52,6 +52,15 @@ pub struct Write<'a> {
 }
 
 impl FieldManager<'_> {
+    /// Why the fields of `object` cannot be told apart under the schema, one line per fault; of
+    /// an object in another version, that it says what this version does not know.
+    pub fn faults(&self, object: &Object) -> Vec<String> {
+        let mut faults = super::validate::validate(self.place(), object.as_map());
+        // What is stored may be there twice.
+        faults.retain(|fault| !fault.contains(": duplicate entries for key "));
+        faults
+    }
+
     /// Brings the managed fields of `new` up to date after an ordinary write.
     ///
     /// `live` is the object before the write, `None` for a create. Clients may edit the managed

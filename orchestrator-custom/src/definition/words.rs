@@ -14,6 +14,25 @@ const TYPES: [&str; 6] = ["array", "boolean", "integer", "number", "object", "st
 const UNKNOWN: [&str; 6] =
     ["id", "additionalItems", "patternProperties", "definitions", "dependencies", "$ref"];
 
+/// Whether the schema, or any below it, has words that definitions may not use.
+pub(super) fn has_unknown(schema: &Json) -> bool {
+    let own = UNKNOWN.iter().any(|word| is_set(schema, word)) || schema.sub("items").is_array();
+    let parts = ["allOf", "anyOf", "oneOf"].into_iter().flat_map(|word| schema.list(word));
+    let single = ["items", "additionalProperties", "not"].map(|word| schema.sub(word));
+    let fields = schema.entries("properties").map(|(_, property)| property);
+    own || parts.chain(single).chain(fields).any(|below| below.is_object() && has_unknown(below))
+}
+
+/// Whether a word that definitions may not use is there.
+fn is_set(schema: &Json, word: &str) -> bool {
+    match schema.sub(word) {
+        Json::Null => false,
+        Json::String(text) => !text.is_empty() || word == "$ref",
+        Json::Object(map) => !map.is_empty() || word == "dependencies",
+        _ => true,
+    }
+}
+
 /// The walk through the words of a schema.
 pub(super) struct Words<'s> {
     schema: &'s Json,
@@ -89,13 +108,7 @@ impl<'s> Words<'s> {
             at.field("default", |at| errors.push(forbidden(at.path(), why)));
         }
         for word in UNKNOWN {
-            let is_set = match schema.sub(word) {
-                Json::Null => false,
-                Json::String(text) => !text.is_empty() || word == "$ref",
-                Json::Object(map) => !map.is_empty() || word == "dependencies",
-                _ => true,
-            };
-            if is_set {
+            if is_set(schema, word) {
                 let why = format!("{word} is not supported");
                 at.field(word, |at| errors.push(forbidden(at.path(), &why)));
             }

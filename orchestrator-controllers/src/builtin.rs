@@ -34,7 +34,8 @@ use crate::statefulset::StatefulSetController;
 use crate::tainteviction::TaintEvictionController;
 use crate::ttl::TtlController;
 use crate::volume::{
-    ClaimProtection, EphemeralVolumeController, ExpansionController, VolumeBinder, VolumeProtection,
+    AttachDetachController, ClaimProtection, EphemeralVolumeController, ExpansionController,
+    VolumeBinder, VolumeProtection,
 };
 
 /// All built-in controllers whose resources the API serves.
@@ -185,5 +186,16 @@ const MAKERS: &[Maker] = &[
             ("resource.k8s.io", "v1", "resourceclaimtemplates"),
         ],
         make: |deps| Arc::new(ResourceClaimController::new(deps)),
+    },
+    Maker {
+        needs: &[
+            PODS,
+            NODES,
+            CLAIMS,
+            VOLUMES,
+            ("storage.k8s.io", "v1", "csidrivers"),
+            ("storage.k8s.io", "v1", "volumeattachments"),
+        ],
+        make: |deps| Arc::new(AttachDetachController::new(deps)),
     },
 ];

@@ -1,12 +1,15 @@
 //! What the built-in controllers are made from.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use orchestrator_client::{Client, Informers, Recorder};
 use orchestrator_core::resource::GroupResource;
-use orchestrator_core::{Env, GroupVersionResource, ResourceDef, Verb};
+use orchestrator_core::{Env, GroupVersionResource, ResourceDef, Status, Verb};
+use parking_lot::Mutex;
 
 use crate::certificates::Authority;
 use crate::volume::Provisioner;
@@ -119,7 +122,11 @@ impl ServedResource {
 #[derive(Clone)]
 pub struct Resources {
     list: Arc<dyn Fn() -> Vec<ServedResource> + Send + Sync>,
+    discover: Option<Discover>,
 }
+
+/// Asks a server somewhere else what it serves, and keeps the answer.
+type Discover = Arc<dyn Fn() -> BoxFuture<'static, Result<(), Status>> + Send + Sync>;
 
 impl fmt::Debug for Resources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,7 +137,36 @@ impl fmt::Debug for Resources {
 impl Resources {
     /// What `list` tells.
     pub fn new(list: impl Fn() -> Vec<ServedResource> + Send + Sync + 'static) -> Self {
-        Self { list: Arc::new(list) }
+        Self { list: Arc::new(list), discover: None }
+    }
+
+    /// What a server somewhere else serves: `first` until `discover` was asked again.
+    pub fn discovered<Fut>(
+        first: Vec<ServedResource>,
+        discover: impl Fn() -> Fut + Send + Sync + 'static,
+    ) -> Self
+    where
+        Fut: Future<Output = Result<Vec<ServedResource>, Status>> + Send + 'static,
+    {
+        let known = Arc::new(Mutex::new(first));
+        let kept = Arc::clone(&known);
+        let discover: Discover = Arc::new(move || {
+            let (found, kept) = (discover(), Arc::clone(&kept));
+            Box::pin(async move {
+                *kept.lock() = found.await?;
+                Ok(())
+            })
+        });
+        Self { list: Arc::new(move || known.lock().clone()), discover: Some(discover) }
+    }
+
+    /// Asks the server anew, where it is somewhere else.
+    pub(crate) async fn refresh(&self) {
+        if let Some(discover) = &self.discover
+            && let Err(status) = discover().await
+        {
+            tracing::warn!(%status, "the server does not tell what it serves");
+        }
     }
 
     /// A list that does not change.
@@ -140,7 +176,7 @@ impl Resources {
 
     /// One version of each resource that the API serves: the first one listed.
     pub fn list(&self) -> Vec<ServedResource> {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         let mut list = (self.list)();
         list.retain(|resource| seen.insert(resource.gvr.group_resource()));
         list
@@ -159,6 +195,11 @@ impl Resources {
         self.list().into_iter().find(|r| r.gvr.group == group && r.kind == kind)
     }
 
+    /// All versions of all resources that the API serves.
+    pub(crate) fn versions(&self) -> BTreeSet<GroupVersionResource> {
+        (self.list)().into_iter().map(|resource| resource.gvr).collect()
+    }
+
     /// Whether a resource is served in this very version.
     pub fn serves(&self, gvr: &GroupVersionResource) -> bool {
         (self.list)().iter().any(|resource| resource.gvr == *gvr)
@@ -173,6 +214,21 @@ pub(crate) fn is_events(resource: &GroupResource) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_discovered_stands_until_it_is_asked_for_again() {
+        let served = |plural: &'static str| ServedResource {
+            gvr: GroupVersionResource::new("x.io", "v1", plural),
+            kind: "X".into(),
+            namespaced: true,
+            verbs: Vec::new(),
+        };
+        let resources =
+            Resources::discovered(vec![served("a")], move || async move { Ok(vec![served("b")]) });
+        assert_eq!(resources.list(), [served("a")]);
+        futures::executor::block_on(resources.refresh());
+        assert_eq!(resources.list(), [served("b")]);
+    }
 
     #[test]
     fn of_several_versions_the_first_counts() {

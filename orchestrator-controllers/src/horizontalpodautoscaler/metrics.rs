@@ -51,7 +51,8 @@ impl Metrics {
     ) -> Result<Samples, String> {
         let gvr = GroupVersionResource::new(RESOURCE_API.0, RESOURCE_API.1, "pods");
         let failed = |status: Status| {
-            format!("unable to fetch metrics from resource metrics API: {}", status.message)
+            let why = told(&status, "pods", RESOURCE_API.0);
+            format!("unable to fetch metrics from resource metrics API: {why}")
         };
         let items = self.list(gvr, pods.namespace, pods.selector).await.map_err(failed)?;
         if items.is_empty() {
@@ -135,7 +136,8 @@ impl Metrics {
         let gvr = GroupVersionResource::new(EXTERNAL_API.0, EXTERNAL_API.1, metric.to_owned());
         let selector = labels.map(selector_text).unwrap_or_default();
         let failed = |status: Status| {
-            format!("unable to fetch metrics from external metrics API: {}", status.message)
+            let why = told(&status, metric, EXTERNAL_API.0);
+            format!("unable to fetch metrics from external metrics API: {why}")
         };
         let items = self.list(gvr, namespace, &selector).await.map_err(failed)?;
         if items.is_empty() {
@@ -179,7 +181,19 @@ impl Metrics {
 }
 
 fn custom_failed(status: &Status) -> String {
-    format!("unable to fetch metrics from custom metrics API: {}", status.message)
+    let why = match status.is_not_found() && status.details.name.is_empty() {
+        true => format!("no custom metrics API ({}) registered", CUSTOM_API.0),
+        false => status.message.clone(),
+    };
+    format!("unable to fetch metrics from custom metrics API: {why}")
+}
+
+/// A server's words; where it does not serve what was asked for, with what that was.
+fn told(status: &Status, resource: &str, group: &str) -> String {
+    match status.is_not_found() && status.details.name.is_empty() {
+        true => format!("{} (get {resource}.{group})", status.message),
+        false => status.message.clone(),
+    }
 }
 
 fn items(body: ResponseBody) -> Result<Vec<Json>, Status> {

@@ -51,6 +51,7 @@ impl Changes {
             let busy = controllers.env.activity().begin();
             let mut wait = FIRST_WAIT;
             for _ in 0..TRIES {
+                self.resources.refresh().await;
                 controllers.rewire(&self.resources);
                 if self.is_settled() {
                     break;

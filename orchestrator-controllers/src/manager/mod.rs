@@ -201,8 +201,9 @@ impl Controllers {
     /// any more.
     fn rewire(&self, resources: &Resources) {
         let mut started = self.started.lock();
+        let served = resources.versions();
         for controller in started.iter_mut() {
-            for resource in controller.abandoned(resources) {
+            for resource in controller.abandoned(&served) {
                 self.informers.forget(&resource);
             }
             controller.connect(&self.informers);

@@ -10,7 +10,6 @@ use orchestrator_core::{Env, GroupVersionResource};
 
 use super::Metrics;
 use super::metrics::Counters;
-use crate::Resources;
 use crate::queue::{Limits, Priority, WeakQueue, WorkQueue};
 
 /// A controller that runs.
@@ -61,11 +60,13 @@ impl Started {
         }
     }
 
-    /// What the controller watched and is not served any more; it is not watched from now on.
-    pub(super) fn abandoned(&mut self, resources: &Resources) -> Vec<GroupVersionResource> {
-        let gone = self.watched.iter().filter(|resource| !resources.serves(resource));
-        let gone: Vec<_> = gone.cloned().collect();
-        self.watched.retain(|resource| !gone.contains(resource));
+    /// What the controller watched and is not `served` any more; it is not watched from now on.
+    pub(super) fn abandoned(
+        &mut self,
+        served: &BTreeSet<GroupVersionResource>,
+    ) -> Vec<GroupVersionResource> {
+        let gone: Vec<_> = self.watched.difference(served).cloned().collect();
+        self.watched.retain(|resource| served.contains(resource));
         gone
     }
 }

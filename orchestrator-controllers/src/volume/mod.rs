@@ -10,8 +10,10 @@
 //! other, the volume first, and a reconcile of either finishes what was begun. `matching` picks
 //! a volume, `provision` makes one where none fits, [`protection`](VolumeProtection) keeps both
 //! while they are in use, [`expansion`](ExpansionController) lets claims grow, and
-//! [`ephemeral`](EphemeralVolumeController) makes the claims that pods carry in their own text.
+//! [`ephemeral`](EphemeralVolumeController) makes the claims that pods carry in their own text, and
+//! [`attach`](AttachDetachController) has drivers bring volumes to nodes.
 
+mod attach;
 mod binder;
 mod binding;
 mod claim_plan;
@@ -23,6 +25,7 @@ mod provision;
 mod volume_plan;
 mod words;
 
+pub use attach::AttachDetachController;
 pub use binder::VolumeBinder;
 pub use ephemeral::EphemeralVolumeController;
 pub use expansion::ExpansionController;

@@ -108,6 +108,8 @@ impl ProvisionRequest {
 #[derive(Clone, Debug)]
 pub struct DirectoryProvisioner {
     root: PathBuf,
+    /// Whether there are directories at all.
+    real: bool,
 }
 
 impl DirectoryProvisioner {
@@ -116,7 +118,12 @@ impl DirectoryProvisioner {
 
     /// Makes directories below `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), real: true }
+    }
+
+    /// Only says that there are directories, for nodes that only say that they run containers.
+    pub fn simulated() -> Self {
+        Self { root: "/simulated/volumes".into(), real: false }
     }
 
     fn path(&self, volume: &PersistentVolume) -> PathBuf {
@@ -137,7 +144,9 @@ impl Provisioner for DirectoryProvisioner {
     ) -> Result<PersistentVolume, ProvisionError> {
         let path = self.path(&volume);
         let failed = |error: std::io::Error| ProvisionError(format!("{}: {error}", path.display()));
-        tokio::fs::create_dir_all(&path).await.map_err(failed)?;
+        if self.real {
+            tokio::fs::create_dir_all(&path).await.map_err(failed)?;
+        }
         let spec = volume.spec.get_or_insert_default();
         spec.host_path = Some(HostPathVolumeSource {
             path: path.to_string_lossy().into_owned(),
@@ -149,6 +158,9 @@ impl Provisioner for DirectoryProvisioner {
 
     async fn remove(&self, volume: &PersistentVolume) -> Result<(), ProvisionError> {
         let path = self.path(volume);
+        if !self.real {
+            return Ok(());
+        }
         match tokio::fs::remove_dir_all(&path).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(ProvisionError(format!("{}: {error}", path.display())))

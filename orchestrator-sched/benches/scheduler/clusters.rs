@@ -5,7 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use orchestrator_core::scheduler::{PodInfo, Snapshot};
 use orchestrator_sched::Framework;
-use orchestrator_sched::dense::{Choice, Core};
+use orchestrator_sched::dense::{Choice, Core, Ticket};
 use orchestrator_sched::plugins;
 use serde_json::{Value, json};
 
@@ -44,10 +44,18 @@ impl Cluster {
         self.core.choose(0, pod, &self.snapshot, |among| random.borrow_mut().usize(..among))
     }
 
+    /// A pod arrives.
+    pub fn admit(&mut self, pod: &Arc<PodInfo>) -> Ticket {
+        self.core.admit(0, pod)
+    }
+
     /// Places a pod; the core alone is told, as the snapshot is no part of a decision here.
-    pub fn place(&mut self, pod: &Arc<PodInfo>) {
-        match self.choose(pod) {
-            Choice::Node { node, .. } => self.core.add_pod(pod, &node),
+    pub fn place(&mut self, ticket: &mut Ticket, pod: &Arc<PodInfo>) {
+        let Self { random, core, snapshot } = self;
+        let random = std::cell::RefCell::new(random);
+        let pick = |among| random.borrow_mut().usize(..among);
+        match core.place(0, ticket, pod, snapshot, pick) {
+            Choice::Node { .. } => {}
             other => panic!("there is room: {other:?}"),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use orchestrator_core::scheduler::{NodeInfo, PodInfo, Snapshot};
 use orchestrator_sched::Plugin;
 use orchestrator_sched::framework::{
-    Block, BlockScore, Cycle, MAX_SCORE, Points, Reads, Score, ScorePlugin,
+    Block, BlockScore, Cycle, MAX_SCORE, Points, Reads, Score, ScorePlugin, widest,
 };
 use serde_json::json;
 
@@ -45,10 +45,12 @@ struct ByBlock;
 
 impl BlockScore for ByBlock {
     fn score_block(&self, _: &PodInfo, nodes: &Block<'_>, scores: &mut [i64]) {
-        let amounts = nodes.cpu_allocatable.iter().zip(nodes.cpu_requested);
-        for (score, (has, taken)) in scores.iter_mut().zip(amounts) {
-            *score = ((has - taken) >> 7).clamp(0, MAX_SCORE);
-        }
+        widest(|| {
+            let amounts = nodes.cpu_allocatable.iter().zip(nodes.cpu_requested);
+            for (score, (has, taken)) in scores.iter_mut().zip(amounts) {
+                *score = ((has - taken) >> 7).clamp(0, MAX_SCORE);
+            }
+        });
     }
 }
 

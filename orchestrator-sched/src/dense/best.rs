@@ -9,36 +9,36 @@ use super::table::Slot;
 use crate::framework::{Cycle, MAX_SCORE, Refusal};
 use crate::plugins::{inter_pod_affinity as near, pod_topology_spread as spread};
 
-/// The best nodes, in no particular order.
+/// The best nodes: strata, each with how many of its nodes are among them.
 #[derive(Debug, Default)]
-pub(super) struct Best<'a> {
-    groups: SmallVec<[&'a [Slot]; 4]>,
+pub(super) struct Best {
+    strata: SmallVec<[(usize, usize); 4]>,
 }
 
-impl Best<'_> {
+impl Best {
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.groups.iter().map(|group| group.len()).sum()
+        self.strata.iter().map(|(_, nodes)| nodes).sum()
     }
 
     /// One of them.
-    pub fn get(&self, mut index: usize) -> Option<Slot> {
-        for group in &self.groups {
-            match group.get(index) {
-                Some(slot) => return Some(*slot),
-                None => index -= group.len(),
+    pub fn get(&self, class: &Class, mut index: usize) -> Option<Slot> {
+        for (stratum, nodes) in &self.strata {
+            if index < *nodes {
+                return class.ranking.get(*stratum, index);
             }
+            index -= nodes;
         }
         None
     }
 
-    fn add<'a>(best: &mut Best<'a>, total: i64, highest: &mut i64, nodes: &'a [Slot]) {
+    fn add(&mut self, total: i64, highest: &mut i64, stratum: usize, nodes: usize) {
         if total > *highest {
-            best.groups.clear();
+            self.strata.clear();
             *highest = total;
         }
         if total == *highest {
-            best.groups.push(nodes);
+            self.strata.push((stratum, nodes));
         }
     }
 }
@@ -64,9 +64,9 @@ impl Class {
     }
 
     /// The best nodes for the next pod.
-    pub fn best<'a>(&'a self, view: View<'_>) -> Best<'a> {
+    pub fn best(&self, view: View<'_>) -> Best {
         let mut best = Best::default();
-        let filled = (0..self.buckets.strata()).filter(|index| self.buckets.nodes(*index) > 0);
+        let filled = (0..self.ranking.strata()).filter(|index| self.ranking.nodes(*index) > 0);
         let mut open: SmallVec<[Open; 4]> = SmallVec::new();
         for stratum in filled {
             let numbers = self.numbers(stratum);
@@ -80,8 +80,8 @@ impl Class {
         }
         let mut highest = i64::MIN;
         for open in &open {
-            let (own, nodes) = self.buckets.best(open.stratum).expect("the stratum has nodes");
-            Best::add(&mut best, own + open.shared, &mut highest, nodes);
+            let (own, nodes) = self.ranking.best(open.stratum).expect("the stratum has nodes");
+            best.add(own + open.shared, &mut highest, open.stratum, nodes);
         }
         best
     }
@@ -109,7 +109,7 @@ impl Class {
                 .map(|open| {
                     let stratum = open.stratum;
                     let domain = move |topology| self.domain(stratum, topology);
-                    (self.buckets.nodes(stratum), &*open.numbers, domain)
+                    (self.ranking.nodes(stratum), &*open.numbers, domain)
                 })
                 .collect();
             let mut raws = self.spread.raw_scores(&self.dims, &strata);

@@ -5,7 +5,6 @@
 //! form a [stratum](super::buckets). So the next pod costs a look at the nodes that changed and
 //! one at each stratum, not one at each node.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use orchestrator_core::scheduler::{NodeInfo, PodInfo, Snapshot};
@@ -14,16 +13,19 @@ use smallvec::SmallVec;
 
 use super::buckets::Buckets;
 use super::dims::{Counts, Dim, Memo};
-use super::local::{Local, Unfit};
+use super::exact::Exact;
+use super::lanes::CHUNK;
+use super::local::Local;
 use super::log::Dirty;
 use super::near::Near;
 use super::plan::Plan;
-use super::refusals::{Cause, Refusals};
+use super::ranking::{MAX_TREES, Ranking};
+use super::reasons::Reasons;
 use super::reject::Tried;
 use super::spread::Spread;
 use super::statics::{Statics, VACANT};
 use super::table::{Slot, Table};
-use crate::framework::{Framework, Refusal};
+use crate::framework::Framework;
 
 /// More strata than this mean that strata are no help.
 const MAX_STRATA: usize = 4096;
@@ -54,8 +56,10 @@ pub(super) type Key = SmallVec<[i64; 6]>;
 #[derive(Debug)]
 pub(super) struct Class {
     pub pod: Arc<PodInfo>,
-    pub buckets: Buckets,
-    pub refusals: Refusals,
+    pub ranking: Ranking,
+    /// Where amounts say everything.
+    exact: Option<Exact>,
+    pub reasons: Reasons,
     pub tried: Tried,
     pub spread: Spread,
     pub near: Near,
@@ -69,6 +73,38 @@ pub(super) struct Class {
     position: u64,
     generation: u64,
     epochs: Epochs,
+}
+
+/// What asks a node by itself.
+pub(super) enum Judge<'a> {
+    Exact(Exact),
+    Local(Local<'a>),
+}
+
+impl<'a> Judge<'a> {
+    fn new(exact: Option<Exact>, view: View<'a>, pod: &'a PodInfo, table: &Table) -> Option<Self> {
+        match exact.filter(|_| table.has_no_promises()) {
+            Some(exact) => Some(Self::Exact(exact)),
+            None => Local::new(view.framework, view.plan, pod, view.snapshot).map(Self::Local),
+        }
+    }
+
+    fn needs_node(&self) -> bool {
+        matches!(self, Self::Local(local) if local.needs_node())
+    }
+
+    fn score(
+        &self,
+        plan: &Plan,
+        table: &Table,
+        slot: Slot,
+        node: Option<&NodeInfo>,
+    ) -> Option<i64> {
+        match self {
+            Self::Exact(exact) => exact.judge(plan, &table.rows[slot as usize]),
+            Self::Local(local) => local.judge(table, slot, node).ok(),
+        }
+    }
 }
 
 /// Why a class must be made anew.
@@ -88,8 +124,9 @@ impl Class {
         topologies.dedup();
         let mut class = Self {
             pod: Arc::clone(pod),
-            buckets: Buckets::new(view.plan.highest()),
-            refusals: Refusals::default(),
+            ranking: Ranking::Buckets(Buckets::new(view.plan.highest())),
+            exact: Exact::new(view.plan, pod),
+            reasons: Reasons::default(),
             tried: Tried::default(),
             spread,
             near,
@@ -102,29 +139,46 @@ impl Class {
             generation: view.statics.generation(),
             epochs: view.epochs,
         };
-        let local = Local::new(view.framework, view.plan, pod, view.snapshot)?;
-        if local.is_normalized() {
+        let judge = Judge::new(class.exact, view, pod, table)?;
+        if let Judge::Local(local) = &judge
+            && local.is_normalized()
+        {
             return None;
         }
-        if class.needs_nodes(&local) {
-            for (slot, node) in table.nodes(view.snapshot) {
-                class.look(slot, true, Some(node), &local, view, table);
-            }
-        } else {
-            for slot in 0..table.len() as Slot {
-                class.look(slot, true, None, &local, view, table);
-            }
-        }
+        class.look_at_all(&judge, view, table).ok()?;
         (class.keys.len() <= MAX_STRATA).then_some(class)
     }
 
-    /// Makes sure that the class is not used again as it is.
-    pub fn spoil(&mut self) {
-        self.generation = u64::MAX;
-    }
-
-    fn needs_nodes(&self, local: &Local<'_>) -> bool {
-        local.needs_node() || !self.dims.is_empty()
+    /// Looks at all nodes.
+    fn look_at_all(
+        &mut self,
+        judge: &Judge<'_>,
+        view: View<'_>,
+        table: &mut Table,
+    ) -> Result<(), Outdated> {
+        let open = view.statics.cells().iter().skip(1).filter(|cell| cell.refused.is_none());
+        if self.dims.is_empty() && open.count() <= MAX_TREES {
+            let trees = Vec::new();
+            // Some more nodes may come before all of this is made anew.
+            let slots = (table.len() + table.len() / 8).next_multiple_of(CHUNK).max(CHUNK);
+            self.ranking = Ranking::Trees { trees, slots };
+            if let Judge::Exact(exact) = judge
+                && let Some(asked) = exact.asked(view.plan)
+            {
+                table.update_lanes();
+                return self.fill(exact, asked, view, table);
+            }
+        }
+        if judge.needs_node() || !self.dims.is_empty() {
+            for (slot, node) in table.nodes(view.snapshot) {
+                self.look(slot, true, Some(node), judge, view, table)?;
+            }
+        } else {
+            for slot in 0..table.len() as Slot {
+                self.look(slot, true, None, judge, view, table)?;
+            }
+        }
+        Ok(())
     }
 
     /// Looks at the nodes that have changed.
@@ -139,14 +193,20 @@ impl Class {
         if self.position == table.log.end() {
             return Ok(());
         }
-        let pod = Arc::clone(&self.pod);
-        let local = Local::new(view.framework, view.plan, &pod, view.snapshot).ok_or(Outdated)?;
         let log = table.log.since(self.position).ok_or(Outdated)?;
-        for Dirty { slot, object } in log {
-            let wanted = local.needs_node() || object && !self.dims.is_empty();
-            let name = table.name(slot).filter(|_| wanted);
-            let node = name.and_then(|name| view.snapshot.node(name)).map(|node| &**node);
-            self.look(slot, object, node, &local, view, table);
+        if let (Some(exact), true) = (self.exact, table.has_no_promises() && self.dims.is_empty()) {
+            for Dirty { slot, .. } in log {
+                self.look(slot, false, None, &Judge::Exact(exact), view, table)?;
+            }
+        } else {
+            let pod = Arc::clone(&self.pod);
+            let judge = Judge::new(self.exact, view, &pod, table).ok_or(Outdated)?;
+            for Dirty { slot, object } in log {
+                let wanted = judge.needs_node() || object && !self.dims.is_empty();
+                let name = table.name(slot).filter(|_| wanted);
+                let node = name.and_then(|name| view.snapshot.node(name)).map(|node| &**node);
+                self.look(slot, object, node, &judge, view, table)?;
+            }
         }
         self.position = table.log.end();
         Ok(())
@@ -180,43 +240,18 @@ impl Class {
         slot: Slot,
         object: bool,
         node: Option<&NodeInfo>,
-        local: &Local<'_>,
+        judge: &Judge<'_>,
         view: View<'_>,
         table: &Table,
-    ) {
+    ) -> Result<(), Outdated> {
         if !self.dims.is_empty() {
             self.count(slot, object, node, view, table);
         }
         let cell = view.statics.of(slot);
-        let nobody = || (BTreeSet::new(), Refusal::unresolvable(""));
-        if cell == VACANT {
-            self.refusals.set(slot, None, nobody);
-            return self.buckets.set(slot, None);
-        }
-        if let Some(refused) = &view.statics.cell(cell).refused {
-            self.refusals.set(slot, Some(Cause::Cell(cell)), || refused.clone());
-            return self.buckets.set(slot, None);
-        }
-        match local.judge(table, slot, node) {
-            Ok(score) => {
-                let stratum = self.stratum(slot, cell, table);
-                self.buckets.set(slot, Some((stratum, score)));
-                self.refusals.set(slot, None, nobody);
-            }
-            Err(unfit) => {
-                self.buckets.set(slot, None);
-                match unfit {
-                    Unfit::Lacks(bits) => {
-                        let explain = || local.refused(table, slot).unwrap_or_else(nobody);
-                        self.refusals.set(slot, Some(Cause::Lacks(bits)), explain);
-                    }
-                    Unfit::Refused(refused) => {
-                        let cause = Cause::Said(refused.1.reasons.clone());
-                        self.refusals.set(slot, Some(cause), || refused);
-                    }
-                }
-            }
-        }
+        let open = cell != VACANT && view.statics.cell(cell).refused.is_none();
+        let score = if open { judge.score(view.plan, table, slot, node) } else { None };
+        let at = score.map(|score| (self.stratum(slot, cell, table), score));
+        if self.ranking.set(slot, at) { Ok(()) } else { Err(Outdated) }
     }
 
     /// Counts the node's pods.
@@ -247,24 +282,25 @@ impl Class {
             near.count(pod, other, view.snapshot, &mut counts);
             counts
         };
-        let sums = memo.sum(&table.kinds_on[slot as usize], &table.kinds, dims.len(), ask);
+        let sums = memo.sum(&table.rows[slot as usize].groups, &table.kinds, dims.len(), ask);
         for (dim, sum) in dims.iter_mut().zip(sums) {
             dim.set(slot, table, sum);
         }
     }
 
-    fn stratum(&mut self, slot: Slot, cell: u32, table: &Table) -> u32 {
+    pub fn stratum(&mut self, slot: Slot, cell: u32, table: &Table) -> u32 {
+        // Most pods have one stratum, or a few.
+        if self.dims.is_empty()
+            && let [first] = self.keys.as_slice()
+            && first[0] == i64::from(cell)
+        {
+            return 0;
+        }
         let mut key = Key::from_slice(&[i64::from(cell)]);
         let domain = |topology: &usize| i64::from(table.topologies.get(*topology).domain(slot));
         key.extend(self.topologies.iter().map(domain));
         let own = self.dims.iter().filter(|dim| !dim.needs_domain());
         key.extend(own.map(|dim| dim.value(slot, table)));
-        // Most pods have one stratum, or a few.
-        if let [first] = self.keys.as_slice()
-            && *first == key
-        {
-            return 0;
-        }
         if let Some(stratum) = self.strata.get(&key) {
             return *stratum;
         }

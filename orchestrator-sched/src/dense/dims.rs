@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 
 use smallvec::SmallVec;
 
-use super::kinds::{KindId, Kinds};
+use super::kinds::Kinds;
+use super::row::Group;
 use super::table::{Slot, Table};
 use super::topology::{Domain, NONE};
 
@@ -171,13 +172,13 @@ impl Memo {
     /// What a node's pods count in `count` dimensions; `ask` says it of one pod.
     pub fn sum(
         &mut self,
-        on: &[(KindId, u32)],
+        on: &[Group],
         kinds: &Kinds,
         count: usize,
         ask: impl Fn(&orchestrator_core::scheduler::PodInfo) -> Counts,
     ) -> Counts {
         let mut sums: Counts = smallvec::smallvec![0; count];
-        for (id, pods) in on {
+        for Group { kind: id, pods, .. } in on {
             let at = *id as usize;
             if self.0.len() <= at {
                 self.0.resize(at + 1, (0, Counts::new()));

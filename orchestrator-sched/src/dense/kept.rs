@@ -78,6 +78,17 @@ impl<T> Kept<T> {
         Place { index, serial }
     }
 
+    /// All things.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.items.iter().map(|item| &item.thing)
+    }
+
+    /// Of the things that are `such`, the one that was not used for longest.
+    pub fn oldest_mut(&mut self, such: impl Fn(&T) -> bool) -> Option<&mut T> {
+        let those = self.items.iter_mut().filter(|item| such(&item.thing));
+        those.min_by_key(|item| item.used).map(|item| &mut item.thing)
+    }
+
     /// Forgets all things.
     pub fn clear(&mut self) {
         self.items.clear();

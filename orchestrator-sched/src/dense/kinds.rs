@@ -14,6 +14,13 @@ use smallvec::SmallVec;
 /// The place of a kind.
 pub(super) type KindId = u32;
 
+/// A kind that was found for a pod, as long as it is there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KnownKind {
+    id: KindId,
+    serial: u32,
+}
+
 /// Pods that look the same to others.
 #[derive(Debug)]
 pub(super) struct Kind {
@@ -62,10 +69,29 @@ impl Kinds {
         id
     }
 
+    /// The same for a pod whose kind may be known already.
+    pub fn add_known(&mut self, pod: &Arc<PodInfo>, known: &mut Option<KnownKind>) -> KindId {
+        if let Some(KnownKind { id, serial }) = *known
+            && let Some(Some(kind)) = self.list.get_mut(id as usize)
+            && kind.serial == serial
+        {
+            kind.pods += 1;
+            return id;
+        }
+        let id = self.add(pod);
+        *known = Some(KnownKind { id, serial: self.get(id).serial });
+        id
+    }
+
     /// The kind of a pod that has been counted.
     pub fn find(&self, pod: &PodInfo) -> Option<KindId> {
         let ids = self.by_hash.get(&hash(pod))?;
         ids.iter().copied().find(|id| alike(&self.get(*id).pod, pod))
+    }
+
+    /// The same, to be kept.
+    pub fn known(&self, pod: &PodInfo) -> Option<KnownKind> {
+        self.find(pod).map(|id| KnownKind { id, serial: self.get(id).serial })
     }
 
     /// Takes note that so many pods of a kind are gone.

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::plan::{Plan, Weighted};
 use super::table::{Slot, Table};
 use crate::framework::{
-    Block, BlockScore, Cycle, Framework, MAX_SCORE, Plugin as _, Prepared, Refused, Score, What,
+    BlockScore, Cycle, Framework, MAX_SCORE, Plugin as _, Prepared, Refused, Score, What,
 };
 use crate::plugins::{NodeResourcesBalancedAllocation, NodeResourcesFit, Share};
 
@@ -96,11 +96,11 @@ impl<'a> Local<'a> {
     /// What the node lacks, a bit for each; 0 where the pod fits.
     fn lacks(&self, fit: &NodeResourcesFit, table: &Table, slot: Slot) -> u64 {
         let at = slot as usize;
-        let (has, taken, asked) = (&table.allocatable, &table.requested, &self.pod.requests);
+        let (row, asked) = (&table.rows[at], &self.pod.requests);
         let promised = promised(table, slot, self.pod.priority);
         let promised = promised.as_ref();
         let more = |of: fn(&Resources) -> i64| promised.map_or(0, of);
-        let mut bits = u64::from(taken.pods[at] + more(|r| r.pods) + 1 > has.pods[at]);
+        let mut bits = u64::from(row.pods_taken + more(|r| r.pods) + 1 > row.pods);
         let mut check = |bit: u32, asked: i64, has: i64, taken: i64, more: i64| {
             if asked > 0 && asked > has.saturating_sub(taken.saturating_add(more)) {
                 bits |= 1 << bit.min(MAX_BIT);
@@ -108,16 +108,10 @@ impl<'a> Local<'a> {
                 bits |= if asked > has { NEVER } else { 0 };
             }
         };
-        check(1, asked.cpu_milli, has.cpu[at], taken.cpu[at], more(|r| r.cpu_milli));
-        check(2, asked.memory, has.memory[at], taken.memory[at], more(|r| r.memory));
-        let (has_storage, taken_storage) = (has.storage[at], taken.storage[at]);
-        check(
-            3,
-            asked.ephemeral_storage,
-            has_storage,
-            taken_storage,
-            more(|r| r.ephemeral_storage),
-        );
+        check(1, asked.cpu_milli, row.cpu, row.cpu_taken, more(|r| r.cpu_milli));
+        check(2, asked.memory, row.memory, row.memory_taken, more(|r| r.memory));
+        let storage = (row.storage, row.storage_taken);
+        check(3, asked.ephemeral_storage, storage.0, storage.1, more(|r| r.ephemeral_storage));
         if asked.extended.is_empty() {
             return bits;
         }
@@ -154,7 +148,7 @@ impl<'a> Local<'a> {
         }
         for (block, weight) in &self.blocks {
             let mut score = [0];
-            block.score_block(self.pod, &table.block(slot as usize..slot as usize + 1), &mut score);
+            block.score_block(self.pod, &table.rows[slot as usize].block(), &mut score);
             total += score[0].clamp(0, MAX_SCORE) * weight;
         }
         if let Some(node) = node {
@@ -182,17 +176,17 @@ pub(super) fn promised(table: &Table, slot: Slot, priority: i32) -> Option<Resou
 }
 
 fn fit_score(fit: &NodeResourcesFit, pod: &PodInfo, table: &Table, slot: Slot) -> i64 {
-    let at = slot as usize;
+    let row = &table.rows[slot as usize];
     let shares = fit.resources().iter().map(|resource| {
         let share = match resource.name.as_str() {
             "cpu" => Share {
-                allocatable: table.allocatable.cpu[at],
-                taken: table.scoring.cpu[at],
+                allocatable: row.cpu,
+                taken: row.cpu_scoring,
                 asked: pod.scoring_requests.cpu_milli,
             },
             _ => Share {
-                allocatable: table.allocatable.memory[at],
-                taken: table.scoring.memory[at],
+                allocatable: row.memory,
+                taken: row.memory_scoring,
                 asked: pod.scoring_requests.memory,
             },
         };
@@ -207,35 +201,13 @@ fn balanced_score(
     table: &Table,
     slot: Slot,
 ) -> i64 {
-    let at = slot as usize;
+    let row = &table.rows[slot as usize];
     let shares = balanced.resources().iter().map(|resource| match resource.name.as_str() {
-        "cpu" => Share {
-            allocatable: table.allocatable.cpu[at],
-            taken: table.requested.cpu[at],
-            asked: pod.requests.cpu_milli,
-        },
-        _ => Share {
-            allocatable: table.allocatable.memory[at],
-            taken: table.requested.memory[at],
-            asked: pod.requests.memory,
-        },
+        "cpu" => {
+            Share { allocatable: row.cpu, taken: row.cpu_taken, asked: pod.requests.cpu_milli }
+        }
+        _ => Share { allocatable: row.memory, taken: row.memory_taken, asked: pod.requests.memory },
     });
     let shares = shares.filter(|share| share.allocatable > 0);
     NodeResourcesBalancedAllocation::score_shares(&shares.collect::<SmallVec<[Share; 4]>>())
-}
-
-impl Table {
-    /// The columns of some nodes.
-    pub fn block(&self, slots: std::ops::Range<usize>) -> Block<'_> {
-        Block {
-            cpu_allocatable: &self.allocatable.cpu[slots.clone()],
-            cpu_requested: &self.requested.cpu[slots.clone()],
-            memory_allocatable: &self.allocatable.memory[slots.clone()],
-            memory_requested: &self.requested.memory[slots.clone()],
-            storage_allocatable: &self.allocatable.storage[slots.clone()],
-            storage_requested: &self.requested.storage[slots.clone()],
-            pods_allocatable: &self.allocatable.pods[slots.clone()],
-            pods: &self.requested.pods[slots],
-        }
-    }
 }

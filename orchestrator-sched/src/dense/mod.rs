@@ -1,11 +1,12 @@
 //! The fast core: the same decisions as the plugins make one by one, from kept answers.
 //!
-//! A [`Core`] follows a [`Snapshot`] change by change and holds it as columns (`table`) with a
-//! log of the nodes that changed. Pods that are alike (`signature`) form a class, which keeps what
-//! was found out about every node: what plugins said of its object (`statics`), what it says by
-//! itself (`local`), and what the pods around it mean, as counters (`dims`) for spread and
-//! affinity. The next pod of a class costs a look at the nodes that changed. A pod that is like no
-//! other is one pass over all nodes (`scan`, `kernel`).
+//! A [`Core`] follows a [`Snapshot`] change by change and holds its nodes as rows (`row`, `table`),
+//! with a log of those that changed. Pods that are alike (`signature`) are a sort, found when a pod
+//! arrives (`ticket`), and a sort has a class, which keeps what was found out about every node: what
+//! plugins said of its object (`statics`), what it says by itself (`exact`, `local`), ranked so
+//! that the best are at hand (`tournament`, `buckets`), and what the pods around it mean, as counters
+//! (`dims`) for spread and affinity. The next pod of a class costs a look at the nodes that
+//! changed. A pod that is like no other is a pass over all nodes (`scan`, `kernel`, `lanes`).
 //!
 //! What is kept follows from what a plugin [declares](crate::framework::Reads) that it reads; a
 //! pod about which a plugin without a declaration has a say is left to the framework itself,
@@ -17,16 +18,22 @@ mod best;
 mod buckets;
 mod class;
 mod dims;
+mod exact;
+mod fill;
 mod kept;
 mod kernel;
 mod kinds;
+mod lanes;
 mod local;
 mod log;
 mod near;
 mod plan;
 mod profile;
+mod ranking;
+mod reasons;
 mod refusals;
 mod reject;
+mod row;
 mod scan;
 mod signature;
 mod spread;
@@ -34,7 +41,9 @@ mod statics;
 mod table;
 #[cfg(test)]
 mod tests;
+mod ticket;
 mod topology;
+mod tournament;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -43,8 +52,10 @@ use orchestrator_core::scheduler::{PodId, PodInfo, Rejection, Snapshot};
 
 use crate::framework::Framework;
 use class::Epochs;
-use profile::Profile;
-use table::Table;
+use profile::{Found, Now, Profile};
+use table::{Slot, Table};
+pub use ticket::Ticket;
+use ticket::{Admitted, Way};
 
 /// The fast core of some schedulers over one cluster.
 #[derive(Debug, Default)]
@@ -92,7 +103,7 @@ impl Core {
     /// when it comes.
     pub fn add_pod(&mut self, pod: &Arc<PodInfo>, node: &str) {
         if let Some(slot) = self.table.slot(node) {
-            self.table.add_pod(slot, pod);
+            self.table.add_pod(slot, pod, &mut None);
         }
     }
 
@@ -138,6 +149,15 @@ impl Core {
         }
     }
 
+    /// Finds out about a pod that has arrived what its decision, for the scheduler in place
+    /// `profile`, need not find out then.
+    pub fn admit(&mut self, profile: usize, pod: &Arc<PodInfo>) -> Ticket {
+        let admit = AssertUnwindSafe(|| self.profiles[profile].admit(pod));
+        let way = catch_unwind(admit).unwrap_or(Way::Unknown);
+        let kind = self.table.kinds.known(pod);
+        Ticket(Some(Admitted { profile, way, kind }))
+    }
+
     /// Decides where `pod` goes, for the scheduler in place `profile`; `pick` chooses between
     /// this many equal nodes. The snapshot is the one that the core was told about.
     pub fn choose(
@@ -147,22 +167,98 @@ impl Core {
         snapshot: &Snapshot,
         pick: impl Fn(usize) -> usize,
     ) -> Choice {
+        self.choose_known(profile, &mut Ticket::default(), pod, snapshot, pick)
+    }
+
+    /// The same for a pod that may have been admitted.
+    pub fn choose_known(
+        &mut self,
+        profile: usize,
+        ticket: &mut Ticket,
+        pod: &Arc<PodInfo>,
+        snapshot: &Snapshot,
+        pick: impl Fn(usize) -> usize,
+    ) -> Choice {
         // A promise to the pod itself holds nobody off but others.
         let own = self.table.withdraw(&pod.id);
-        let Self { table, epochs, profiles } = self;
-        let profile = &mut profiles[profile];
-        let decide = AssertUnwindSafe(|| profile.choose(table, pod, snapshot, *epochs, pick));
-        let choice = catch_unwind(decide).unwrap_or_else(|_| {
-            // A plugin panicked, which the framework tells; what was half done is of no use.
-            profile.clear();
-            Choice::Unknown
-        });
+        let found = self.decide(profile, ticket, pod, snapshot, pick);
         if let Some(own) = own
             && let Some(node) = self.table.name(own.slot).cloned()
         {
             self.table.promise(&own.pod, &node);
         }
-        choice
+        self.tell(found)
+    }
+
+    /// Decides, and takes note of the pod on its node; a promise to it ends.
+    pub fn place(
+        &mut self,
+        profile: usize,
+        ticket: &mut Ticket,
+        pod: &Arc<PodInfo>,
+        snapshot: &Snapshot,
+        pick: impl Fn(usize) -> usize,
+    ) -> Choice {
+        let own = self.table.withdraw(&pod.id);
+        let found = self.decide(profile, ticket, pod, snapshot, pick);
+        match (&found, own) {
+            (Some(Found::At(slot, _)), _) => self.assume(*slot, ticket, pod),
+            (_, Some(own)) => {
+                if let Some(node) = self.table.name(own.slot).cloned() {
+                    self.table.promise(&own.pod, &node);
+                }
+            }
+            _ => {}
+        }
+        self.tell(found)
+    }
+
+    fn decide(
+        &mut self,
+        profile: usize,
+        ticket: &mut Ticket,
+        pod: &Arc<PodInfo>,
+        snapshot: &Snapshot,
+        pick: impl Fn(usize) -> usize,
+    ) -> Option<Found> {
+        if ticket.0.is_none_or(|admitted| admitted.profile != profile) {
+            *ticket = self.admit(profile, pod);
+        }
+        let admitted = ticket.0.as_mut()?;
+        let Self { table, epochs, profiles } = self;
+        let profile = &mut profiles[profile];
+        let now = Now { pod, snapshot, epochs: *epochs };
+        let decide = AssertUnwindSafe(|| profile.decide(admitted, table, now, pick));
+        catch_unwind(decide).unwrap_or_else(|_| {
+            // A plugin panicked, which the framework tells; what was half done is of no use.
+            profile.clear();
+            None
+        })
+    }
+
+    fn assume(&mut self, slot: Slot, ticket: &mut Ticket, pod: &Arc<PodInfo>) {
+        let Self { table, profiles, .. } = self;
+        // Pods that are alike are of one kind, but for those that leave.
+        let mut none = None;
+        let known = match &mut ticket.0 {
+            Some(Admitted { profile, way: Way::Usual(usual), kind }) if !pod.is_terminating() => {
+                let shared = usual.sort.and_then(|sort| profiles[*profile].kind_of(sort));
+                shared.unwrap_or(kind)
+            }
+            _ => &mut none,
+        };
+        table.add_pod(slot, pod, known);
+    }
+
+    fn tell(&self, found: Option<Found>) -> Choice {
+        match found {
+            Some(Found::At(slot, among)) => match self.table.name(slot) {
+                Some(node) => Choice::Node { node: Arc::clone(node), among },
+                None => Choice::Unknown,
+            },
+            Some(Found::Nowhere(why)) => Choice::None(why),
+            None => Choice::Unknown,
+        }
     }
 
     /// The names of the best nodes, in their order; `None` where the framework must be asked.

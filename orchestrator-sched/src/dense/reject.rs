@@ -54,8 +54,9 @@ impl Class {
         if !view.plan.in_order || rejection.nodes == 0 {
             return None;
         }
+        self.reasons.update(&self.pod, view, table)?;
         let (mut resolvable, mut others) = (0, 0);
-        for (by, refusal, nodes) in self.reasons(view) {
+        for (by, refusal, nodes) in self.all_reasons(view) {
             if by.iter().any(|name| view.plan.late.contains(name)) {
                 return None;
             }
@@ -95,15 +96,15 @@ impl Class {
     }
 
     /// Who refuses nodes, why, and how many.
-    fn reasons(&self, view: View<'_>) -> Vec<(Vec<&'static str>, Refusal, usize)> {
+    fn all_reasons(&self, view: View<'_>) -> Vec<(Vec<&'static str>, Refusal, usize)> {
         let by_node = self
-            .refusals
+            .reasons
             .all()
             .map(|((by, refusal), nodes)| (by.iter().copied().collect(), refusal.clone(), nodes));
-        let filled = (0..self.buckets.strata()).filter(|index| self.buckets.nodes(*index) > 0);
+        let filled = (0..self.ranking.strata()).filter(|index| self.ranking.nodes(*index) > 0);
         let by_stratum = filled.filter_map(|stratum| {
             let (by, refusal) = self.refuses(view, &self.numbers(stratum))?;
-            Some((vec![by], refusal, self.buckets.nodes(stratum)))
+            Some((vec![by], refusal, self.ranking.nodes(stratum)))
         });
         by_node.chain(by_stratum).collect()
     }
@@ -140,7 +141,7 @@ impl Class {
         let mut failed: Vec<Option<Slot>> = Vec::new();
         for index in preemption::in_turn(pod, nodes) {
             let slot = slots[index];
-            let helps = self.refusals.of(slot).is_some_and(|(_, refusal)| refusal.resolvable);
+            let helps = self.reasons.of(slot).is_some_and(|(_, refusal)| refusal.resolvable);
             if !helps || found.len() >= limit {
                 continue;
             }
@@ -180,7 +181,7 @@ impl Class {
         view: View<'_>,
         table: &Table,
     ) -> &Result<Candidate, Refusal> {
-        let now = (table.versions[slot as usize], view.epochs.groups);
+        let now = (table.rows[slot as usize].version, view.epochs.groups);
         let entry = self
             .tried
             .0

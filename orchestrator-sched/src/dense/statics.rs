@@ -110,6 +110,16 @@ impl Statics {
         self.generation
     }
 
+    /// Whether all nodes are in one cell, which nobody refuses.
+    pub fn is_uniform(&self) -> bool {
+        matches!(self.cells.as_slice(), [_, only] if only.refused.is_none())
+    }
+
+    /// How far the log of objects is read.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
     /// The cell of a node.
     pub fn of(&self, slot: Slot) -> CellId {
         self.of.get(slot as usize).copied().unwrap_or(VACANT)

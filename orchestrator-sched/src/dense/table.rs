@@ -1,57 +1,24 @@
-//! The nodes as columns: one number per node and amount, at the node's slot in each column.
+//! The nodes by number: what a decision reads of a node lies together in its [row](super::row), and
+//! once more, for passes over all nodes, in [lanes](super::lanes).
 //!
 //! Slots are dense and used again. Every change of a slot goes to the [log](super::log), so that
-//! whoever keeps something about nodes looks only at those that changed. The columns repeat what
+//! whoever keeps something about nodes looks only at those that changed. The rows repeat what
 //! a [`Snapshot`] says; the snapshot stays the truth.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use orchestrator_core::scheduler::{NodeInfo, PodId, PodInfo, Resources, Snapshot};
 use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
 
-use super::kernel::{self, Lanes};
-use super::kinds::{KindId, Kinds};
+use super::kinds::{KindId, Kinds, KnownKind};
+use super::lanes::Lanes;
 use super::log::Log;
+use super::row::Row;
 use super::topology::Topologies;
 
 /// The place of a node in the columns.
 pub(super) type Slot = u32;
-
-/// Amounts by slot.
-#[derive(Debug, Default)]
-pub(super) struct Amounts {
-    pub cpu: Vec<i64>,
-    pub memory: Vec<i64>,
-    pub storage: Vec<i64>,
-    pub pods: Vec<i64>,
-}
-
-impl Amounts {
-    fn grow(&mut self) {
-        for column in [&mut self.cpu, &mut self.memory, &mut self.storage, &mut self.pods] {
-            column.push(0);
-        }
-    }
-
-    fn get(&self, slot: usize, extended: &[Extended]) -> Resources {
-        Resources {
-            cpu_milli: self.cpu[slot],
-            memory: self.memory[slot],
-            ephemeral_storage: self.storage[slot],
-            pods: self.pods[slot],
-            extended: extended[slot].clone(),
-        }
-    }
-
-    fn set(&mut self, slot: usize, amounts: &Resources) {
-        self.cpu[slot] = amounts.cpu_milli;
-        self.memory[slot] = amounts.memory;
-        self.storage[slot] = amounts.ephemeral_storage;
-        self.pods[slot] = amounts.pods;
-    }
-}
 
 /// Amounts of resources that only few nodes have.
 pub(super) type Extended = BTreeMap<Arc<str>, i64>;
@@ -63,38 +30,25 @@ pub(super) struct Promised {
     pub pod: Arc<PodInfo>,
 }
 
-/// How many pods of which kind.
-pub(super) type KindCounts = SmallVec<[(KindId, u32); 2]>;
-
-/// The nodes as columns.
+/// The nodes by number.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     slots: FxHashMap<Arc<str>, Slot>,
     free: Vec<Slot>,
     /// `None` in free slots.
     names: Vec<Option<Arc<str>>>,
-    pub allocatable: Amounts,
-    pub requested: Amounts,
-    /// With defaults for what pods leave out; CPU and memory only.
-    pub scoring: Amounts,
+    pub rows: Vec<Row>,
     pub extended: Vec<Extended>,
     pub extended_requested: Vec<Extended>,
-    pub kinds_on: Vec<KindCounts>,
     pub kinds: Kinds,
-    /// How many pods of which priority are on a node, by slot.
-    pub priorities_on: Vec<SmallVec<[(i32, u32); 2]>>,
     /// How many pods of which priority there are.
     priorities: BTreeMap<i32, u32>,
     /// Those of the changes that are about objects, again.
     pub objects: Log,
-    /// By slot: changes with every change of the node.
-    pub versions: Vec<u64>,
     pub topologies: Topologies,
     pub log: Log,
-    /// The amounts once more, for passes over all nodes.
-    pub lanes: Lanes,
-    /// The slots whose amounts are not for such passes.
-    pub odd: BTreeSet<Slot>,
+    /// The amounts once more, for passes over all nodes; see [`Table::update_lanes`].
+    lanes: Lanes,
     /// The slots in the snapshot's order; empty where it has to be found out again.
     order: Vec<Slot>,
     promised: FxHashMap<PodId, Promised>,
@@ -126,7 +80,7 @@ impl Table {
             None => self.enter(node),
         };
         let at = slot as usize;
-        self.allocatable.set(at, &node.allocatable);
+        self.rows[at].set_allocatable(&node.allocatable);
         self.extended[at].clone_from(&node.allocatable.extended);
         self.topologies.set(slot, Some(node.labels()));
         self.touch(slot, true);
@@ -134,14 +88,9 @@ impl Table {
 
     fn enter(&mut self, node: &NodeInfo) -> Slot {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.allocatable.grow();
-            self.requested.grow();
-            self.scoring.grow();
+            self.rows.push(Row::default());
             self.extended.push(Extended::new());
             self.extended_requested.push(Extended::new());
-            self.kinds_on.push(KindCounts::new());
-            self.priorities_on.push(SmallVec::new());
-            self.versions.push(0);
             self.names.push(None);
             self.names.len() as Slot - 1
         });
@@ -150,10 +99,11 @@ impl Table {
         self.slots.insert(Arc::clone(&node.name), slot);
         self.order.clear();
         for pod in &node.pods {
-            self.count_kind(at, pod);
-            self.count_priority(at, pod.priority, true);
+            let kind = self.kinds.add(pod);
+            self.count(at, kind, pod.priority);
         }
-        self.set_requested(at, node);
+        self.rows[at].set_taken(&node.requested, &node.scoring_requested);
+        self.extended_requested[at].clone_from(&node.requested.extended);
         slot
     }
 
@@ -161,15 +111,9 @@ impl Table {
     pub fn remove_node(&mut self, name: &str) {
         let Some(slot) = self.slots.remove(name) else { return };
         let at = slot as usize;
-        for (kind, pods) in std::mem::take(&mut self.kinds_on[at]) {
-            self.kinds.remove(kind, pods);
-        }
-        for (priority, pods) in std::mem::take(&mut self.priorities_on[at]) {
-            (0..pods).for_each(|_| self.forget_priority(priority));
-        }
-        let nothing = Resources::default();
-        for amounts in [&mut self.allocatable, &mut self.requested, &mut self.scoring] {
-            amounts.set(at, &nothing);
+        for group in std::mem::take(&mut self.rows[at]).groups {
+            self.kinds.remove(group.kind, group.pods);
+            self.forget_priority(group.priority, group.pods);
         }
         self.extended[at].clear();
         self.extended_requested[at].clear();
@@ -183,29 +127,32 @@ impl Table {
         self.touch(slot, true);
     }
 
-    /// Takes note of a pod that came to a node.
-    pub fn add_pod(&mut self, slot: Slot, pod: &Arc<PodInfo>) {
+    /// Takes note of a pod that came to a node; `known` is its kind, where that was found out.
+    pub fn add_pod(&mut self, slot: Slot, pod: &Arc<PodInfo>, known: &mut Option<KnownKind>) {
         let at = slot as usize;
-        self.change_requested(at, pod, i64::saturating_add, 1);
-        self.count_kind(at, pod);
-        self.count_priority(at, pod.priority, true);
+        let kind = self.kinds.add_known(pod, known);
+        self.rows[at].add(pod);
+        for (name, amount) in &pod.requests.extended {
+            let entry = self.extended_requested[at].entry(Arc::clone(name)).or_default();
+            *entry = entry.saturating_add(*amount);
+        }
+        self.count(at, kind, pod.priority);
         self.touch(slot, false);
     }
 
     /// Takes note of a pod that left a node.
     pub fn remove_pod(&mut self, slot: Slot, pod: &PodInfo) {
         let at = slot as usize;
-        self.change_requested(at, pod, i64::saturating_sub, -1);
-        self.count_priority(at, pod.priority, false);
-        if let Some(kind) = self.kinds.find(pod) {
-            let counts = &mut self.kinds_on[at];
-            if let Some(index) = counts.iter().position(|(other, _)| *other == kind) {
-                counts[index].1 -= 1;
-                if counts[index].1 == 0 {
-                    counts.swap_remove(index);
-                }
-                self.kinds.remove(kind, 1);
-            }
+        self.rows[at].remove(pod);
+        for (name, amount) in &pod.requests.extended {
+            let entry = self.extended_requested[at].entry(Arc::clone(name)).or_default();
+            *entry = entry.saturating_sub(*amount);
+        }
+        if let Some(kind) = self.kinds.find(pod)
+            && self.rows[at].uncount(kind, pod.priority)
+        {
+            self.kinds.remove(kind, 1);
+            self.forget_priority(pod.priority, 1);
         }
         self.touch(slot, false);
     }
@@ -243,12 +190,12 @@ impl Table {
 
     /// What the pods of a node ask for.
     pub fn resources_requested(&self, slot: Slot) -> Resources {
-        self.requested.get(slot as usize, &self.extended_requested)
+        self.rows[slot as usize].taken(&self.extended_requested[slot as usize])
     }
 
     /// What a node has for pods.
     pub fn resources_allocatable(&self, slot: Slot) -> Resources {
-        self.allocatable.get(slot as usize, &self.extended)
+        self.rows[slot as usize].allocatable(&self.extended[slot as usize])
     }
 
     /// All nodes with their slots, in the snapshot's order.
@@ -289,12 +236,22 @@ impl Table {
 
     /// Whether a pod on the node has a lower priority.
     pub fn has_lower(&self, slot: Slot, priority: i32) -> bool {
-        self.priorities_on[slot as usize].iter().any(|(other, _)| *other < priority)
+        self.rows[slot as usize].groups.iter().any(|group| group.priority < priority)
+    }
+
+    /// The lanes, up to date.
+    pub fn update_lanes(&mut self) -> &Lanes {
+        self.lanes.follow(&self.rows, &self.log);
+        &self.lanes
+    }
+
+    /// The lanes as of the last update.
+    pub fn lanes(&self) -> &Lanes {
+        &self.lanes
     }
 
     fn touch(&mut self, slot: Slot, object: bool) {
-        self.versions[slot as usize] = self.log.end() + 1;
-        self.copy_amounts(slot as usize);
+        self.rows[slot as usize].version = self.log.end() + 1;
         self.log.push(slot, object, self.slots.len());
         if object {
             self.objects.push(slot, true, self.slots.len());
@@ -306,85 +263,17 @@ impl Table {
         self.promised.is_empty()
     }
 
-    fn copy_amounts(&mut self, at: usize) {
-        let Self { allocatable, requested, scoring, lanes, odd, .. } = self;
-        let has = [&allocatable.cpu, &allocatable.memory].map(|column| column[at]);
-        let taken = [&requested.cpu, &requested.memory].map(|column| column[at]);
-        let others =
-            [allocatable.storage[at], requested.storage[at], scoring.cpu[at], scoring.memory[at]];
-        let small = |amount: &i64| (0..=kernel::MAX_AMOUNT).contains(amount);
-        let fits = has.iter().chain(&taken).chain(&others).all(small);
-        match fits && has[0] > 0 && has[1] > 0 {
-            true => drop(odd.remove(&(at as Slot))),
-            // Without pods a node takes none, which says it all.
-            false if allocatable.pods[at] == 0 => drop(odd.remove(&(at as Slot))),
-            false => drop(odd.insert(at as Slot)),
-        }
-        lanes.set(at, has, taken, others, [allocatable.pods[at], requested.pods[at]]);
+    fn count(&mut self, at: usize, kind: KindId, priority: i32) {
+        self.rows[at].count(kind, priority);
+        *self.priorities.entry(priority).or_default() += 1;
     }
 
-    fn count_priority(&mut self, at: usize, priority: i32, comes: bool) {
-        let counts = &mut self.priorities_on[at];
-        let index = counts.iter().position(|(other, _)| *other == priority);
-        match (index, comes) {
-            (Some(index), true) => counts[index].1 += 1,
-            (None, true) => counts.push((priority, 1)),
-            (Some(index), false) => {
-                counts[index].1 -= 1;
-                if counts[index].1 == 0 {
-                    counts.swap_remove(index);
-                }
-            }
-            (None, false) => {}
-        }
-        match comes {
-            true => *self.priorities.entry(priority).or_default() += 1,
-            false => self.forget_priority(priority),
-        }
-    }
-
-    fn forget_priority(&mut self, priority: i32) {
+    fn forget_priority(&mut self, priority: i32, pods: u32) {
         if let Some(count) = self.priorities.get_mut(&priority) {
-            *count -= 1;
+            *count -= pods;
             if *count == 0 {
                 self.priorities.remove(&priority);
             }
-        }
-    }
-
-    fn count_kind(&mut self, at: usize, pod: &Arc<PodInfo>) {
-        let kind = self.kinds.add(pod);
-        let counts = &mut self.kinds_on[at];
-        match counts.iter_mut().find(|(other, _)| *other == kind) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((kind, 1)),
-        }
-    }
-
-    fn set_requested(&mut self, at: usize, node: &NodeInfo) {
-        self.requested.set(at, &node.requested);
-        self.scoring.set(at, &node.scoring_requested);
-        self.extended_requested[at].clone_from(&node.requested.extended);
-    }
-
-    fn change_requested(
-        &mut self,
-        at: usize,
-        pod: &PodInfo,
-        change: fn(i64, i64) -> i64,
-        pods: i64,
-    ) {
-        let (asked, scoring) = (&pod.requests, &pod.scoring_requests);
-        let requested = &mut self.requested;
-        requested.cpu[at] = change(requested.cpu[at], asked.cpu_milli);
-        requested.memory[at] = change(requested.memory[at], asked.memory);
-        requested.storage[at] = change(requested.storage[at], asked.ephemeral_storage);
-        requested.pods[at] += pods;
-        self.scoring.cpu[at] = change(self.scoring.cpu[at], scoring.cpu_milli);
-        self.scoring.memory[at] = change(self.scoring.memory[at], scoring.memory);
-        for (name, amount) in &asked.extended {
-            let entry = self.extended_requested[at].entry(Arc::clone(name)).or_default();
-            *entry = change(*entry, *amount);
         }
     }
 }

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use orchestrator_core::ObjectKey;
 use orchestrator_core::scheduler::{PodGroup, PodId, PodInfo, Snapshot, Storage};
 
-use crate::dense::{Choice, Core};
+use crate::dense::{Choice, Core, Ticket};
 use crate::framework::Framework;
 
 /// What is known of nodes and pods, and what is assumed.
@@ -25,6 +25,8 @@ struct Known {
     pod: Arc<PodInfo>,
     /// The node that it takes room on; `None` where it takes none.
     place: Option<Arc<str>>,
+    /// What the core knows of it.
+    ticket: Ticket,
 }
 
 /// What a change of a pod means.
@@ -50,20 +52,31 @@ impl ClusterCache {
         Self { core: Core::new(frameworks), ..Self::default() }
     }
 
-    /// Decides where a pod goes, for the framework in place `framework`.
-    pub fn choose(
+    /// Decides where a waiting pod goes, for the framework in place `framework`, and assumes it
+    /// there.
+    pub fn place(
         &mut self,
         framework: usize,
         pod: &Arc<PodInfo>,
         pick: impl Fn(usize) -> usize,
     ) -> Choice {
-        let (core, snapshot) = (&mut self.core, &self.snapshot);
-        let choice = AssertUnwindSafe(|| core.choose(framework, pod, snapshot, pick));
-        catch_unwind(choice).unwrap_or_else(|_| {
+        let Self { core, snapshot, pods } = self;
+        let Some(known) = pods.get_mut(&pod.key).filter(|known| known.pod.id == pod.id) else {
+            return Choice::Unknown;
+        };
+        let Known { pod, place, ticket } = known;
+        let decide = AssertUnwindSafe(|| core.place(framework, ticket, pod, snapshot, pick));
+        let choice = catch_unwind(decide).unwrap_or_else(|_| {
             // A plugin panicked: the framework will find out whose it is.
-            self.core.forget();
+            core.forget();
             Choice::Unknown
-        })
+        });
+        if let Choice::Node { node, .. } = &choice {
+            *place = Some(Arc::clone(node));
+            snapshot.withdraw(&pod.id);
+            snapshot.assume(Arc::clone(pod), node);
+        }
+        choice
     }
 
     /// The cluster as it is known, with the pods that are assumed.
@@ -148,7 +161,7 @@ impl ClusterCache {
             change.waiting = Some(Arc::clone(&pod));
             change.before = before.map(|old| old.pod).filter(|old| old.id == pod.id);
         }
-        self.pods.insert(key.clone(), Known { pod, place: taken });
+        self.pods.insert(key.clone(), Known { pod, place: taken, ticket: Ticket::default() });
         change
     }
 

@@ -243,9 +243,9 @@ impl Engine {
         let Profile { scheduler, framework, .. } = &self.profiles[profile];
         // A pod that was promised room goes there if it can, however good other nodes are.
         let core = framework.filter(|_| pod.nominated_node().is_none());
-        let choice = core.map_or(Choice::Unknown, |core| self.cache.choose(core, pod, pick));
+        let choice = core.map_or(Choice::Unknown, |core| self.cache.place(core, pod, pick));
         let (node, among) = match choice {
-            Choice::Node { node, among } => (node, among),
+            Choice::Node { node, among } => return Ok((node, among)),
             Choice::None(rejection) => return Err(rejection),
             Choice::Unknown => match scheduler.schedule(pod, self.cache.snapshot()) {
                 Decision::Bind(placement) => {

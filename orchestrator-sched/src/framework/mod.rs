@@ -11,6 +11,7 @@ mod guard;
 mod inspect;
 mod points;
 mod reads;
+mod vectors;
 
 pub use builder::{BuildError, FrameworkBuilder, Point, Points};
 pub use inspect::{Inspected, Inspection, Scored};
@@ -21,6 +22,7 @@ pub use points::{
 };
 pub use reads::{Acts, Block, BlockScore, Reads};
 pub(crate) use reads::{BuiltIn, How, What};
+pub use vectors::widest;
 
 use std::any::Any;
 use std::cmp::Ordering;

@@ -142,7 +142,8 @@ impl Block<'_> {
     }
 }
 
-/// Scores many nodes at a time: a plain loop over slices, which the compiler turns into vectors.
+/// Scores many nodes at a time: a plain loop over slices, which the compiler turns into vectors,
+/// within [`widest`](super::widest) into the widest of the processor.
 pub trait BlockScore: fmt::Debug + Send + Sync {
     /// Writes a score within `0..=MAX_SCORE` for each node of the block.
     fn score_block(&self, pod: &PodInfo, nodes: &Block<'_>, scores: &mut [i64]);

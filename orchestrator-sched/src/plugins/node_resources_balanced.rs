@@ -35,21 +35,13 @@ impl NodeResourcesBalancedAllocation {
 
     /// The score of a node with these shares.
     pub(crate) fn score_shares(shares: &[Share]) -> i64 {
-        let used = |with: bool| {
-            let used = shares.iter().map(|share| {
-                let used = if with { share.with_pod() } else { share.taken };
-                (used as f64 / share.allocatable as f64).min(1.0)
-            });
-            evenness(&used.collect::<SmallVec<[f64; 4]>>())
-        };
-        (MAX_SCORE + MAX_SCORE / 2 + used(true) - used(false)) / 2
+        let with = evenness_by(shares, Share::with_pod);
+        (MAX_SCORE + MAX_SCORE / 2 + with - Self::evenness_of(shares)) / 2
     }
 
     /// How even a node with these shares is without the pod.
     pub(crate) fn evenness_of(shares: &[Share]) -> i64 {
-        let used =
-            shares.iter().map(|share| (share.taken as f64 / share.allocatable as f64).min(1.0));
-        evenness(&used.collect::<SmallVec<[f64; 4]>>())
+        evenness_by(shares, |share| share.taken)
     }
 
     /// The resources that are balanced.
@@ -58,7 +50,18 @@ impl NodeResourcesBalancedAllocation {
     }
 }
 
+/// How even the shares are of which so much is taken.
+#[inline]
+fn evenness_by(shares: &[Share], taken: impl Fn(Share) -> i64) -> i64 {
+    let used = |share: &Share| (taken(*share) as f64 / share.allocatable as f64).min(1.0);
+    match shares {
+        [a, b] => evenness(&[used(a), used(b)]),
+        _ => evenness(&shares.iter().map(used).collect::<SmallVec<[f64; 4]>>()),
+    }
+}
+
 /// [`MAX_SCORE`] for equal shares, less by their standard deviation.
+#[inline]
 fn evenness(shares: &[f64]) -> i64 {
     let deviation = match shares {
         [] | [_] => 0.0,

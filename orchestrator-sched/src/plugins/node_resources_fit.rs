@@ -124,6 +124,7 @@ impl NodeResourcesFit {
     }
 
     /// The score of one resource that is `used` of `capacity`.
+    #[inline]
     fn score_one(&self, used: i64, capacity: i64) -> i64 {
         match &self.strategy {
             ScoringStrategy::LeastAllocated if used > capacity => 0,
@@ -161,6 +162,7 @@ impl NodeResourcesFit {
 }
 
 /// `part` of `whole` in hundredths, rounded down; exact for all amounts of bytes.
+#[inline]
 fn percent(part: i64, whole: i64) -> i64 {
     match part.checked_mul(MAX_SCORE) {
         Some(product) => product / whole,

@@ -1,46 +1,25 @@
 //! The pods that wait: to be tried, for their backoff, for a change that helps, or for a gate.
 //!
 //! A plain data structure: time is an argument. A pod is in one state at a time; an event moves
-//! those that it may help. The heap and the timers may hold positions that are out of date;
-//! a position counts only while its number is still that of the pod.
+//! those that it may help. The [order](order) and the [timers](timers) may hold positions that are
+//! out of date; a position counts only while its number is still that of the pod.
 
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+mod backoff;
+mod order;
+#[cfg(test)]
+mod tests;
+mod timers;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use orchestrator_core::env::{Activity, Busy};
-use orchestrator_core::scheduler::{ClusterEvent, PodId, PodInfo, Rejection, Scheduler, Waiting};
+use orchestrator_core::scheduler::{ClusterEvent, PodId, PodInfo, Rejection, Scheduler};
 
-/// How long pods wait before they are tried again.
-#[derive(Clone, Copy, Debug)]
-pub struct Backoff {
-    /// After the first failure; doubled with each further one.
-    pub initial: Duration,
-    /// At most.
-    pub max: Duration,
-    /// How long a pod waits for a change that helps before it is tried anyway, in case that a
-    /// plugin's idea of what helps is wrong.
-    pub unschedulable: Duration,
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self {
-            initial: Duration::from_secs(1),
-            max: Duration::from_secs(10),
-            unschedulable: Duration::from_secs(300),
-        }
-    }
-}
-
-impl Backoff {
-    /// How long a pod that was tried `attempts` times waits.
-    fn after(&self, attempts: u32) -> Duration {
-        let doublings = attempts.saturating_sub(1).min(16);
-        self.initial.saturating_mul(1 << doublings).min(self.max)
-    }
-}
+pub use backoff::Backoff;
+use order::Order;
+use timers::Timers;
 
 /// The waiting pods of one scheduler.
 #[derive(Debug)]
@@ -52,10 +31,10 @@ pub struct Queue {
     /// The pods that wait for a change, and some that did until lately: most pods never do, and
     /// changes are many.
     waiting: BTreeSet<PodId>,
-    active: BinaryHeap<Position>,
-    timers: BTreeSet<(Duration, u64, PodId)>,
+    active: Order,
+    timers: Timers,
     /// Those of the timers whose pods may be tried early.
-    early: BTreeSet<(Duration, u64, PodId)>,
+    early: Timers,
     next_number: u64,
 }
 
@@ -85,54 +64,18 @@ enum State {
     InFlight,
 }
 
-/// A place in the heap; the greatest is tried first.
-#[derive(Debug)]
-struct Position {
-    pod: Arc<PodInfo>,
-    since: Duration,
-    number: u64,
-    scheduler: Arc<dyn Scheduler>,
-}
-
-impl Position {
-    fn waiting(&self) -> Waiting<'_> {
-        Waiting { pod: &self.pod, since: self.since }
-    }
-}
-
-impl Ord for Position {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let order = self.scheduler.order(&other.waiting(), &self.waiting());
-        order.then(other.number.cmp(&self.number))
-    }
-}
-
-impl PartialOrd for Position {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Position {
-    fn eq(&self, other: &Self) -> bool {
-        self.number == other.number
-    }
-}
-
-impl Eq for Position {}
-
 impl Queue {
     /// An empty queue, for the pods of `scheduler`.
     pub fn new(scheduler: Arc<dyn Scheduler>, backoff: Backoff, activity: Activity) -> Self {
         Self {
+            active: Order::new(Arc::clone(&scheduler)),
             scheduler,
             backoff,
             activity,
             pods: BTreeMap::new(),
             waiting: BTreeSet::new(),
-            active: BinaryHeap::new(),
-            timers: BTreeSet::new(),
-            early: BTreeSet::new(),
+            timers: Timers::default(),
+            early: Timers::default(),
             next_number: 0,
         }
     }
@@ -172,13 +115,13 @@ impl Queue {
     /// The pod to try now.
     pub fn pop(&mut self, now: Duration) -> Option<(Arc<PodInfo>, Busy)> {
         if !self.has_active_position() {
-            let (_, _, id) = self.first_early()?;
+            let id = self.first_early()?.clone();
             self.activate(&id);
         }
         loop {
-            let position = self.active.pop()?;
-            let Some(entry) = self.pods.get_mut(&position.pod.id) else { continue };
-            if entry.number != position.number {
+            let (pod, number) = self.active.pop()?;
+            let Some(entry) = self.pods.get_mut(&pod.id) else { continue };
+            if entry.number != number {
                 continue;
             }
             entry.attempts = entry.attempts.saturating_add(1);
@@ -261,10 +204,7 @@ impl Queue {
 
     /// Moves the pods whose time has come.
     pub fn tick(&mut self, now: Duration) {
-        while let Some((due, _, _)) = self.timers.first()
-            && *due <= now
-        {
-            let (_, number, id) = self.timers.pop_first().expect("looked at above");
+        while let Some((id, number)) = self.timers.pop_due(now) {
             let entry = self.pods.get(&id).filter(|entry| entry.number == number);
             match entry.map(|entry| &entry.state) {
                 Some(State::BackingOff { .. }) => self.activate(&id),
@@ -276,13 +216,8 @@ impl Queue {
 
     /// When [`tick`](Self::tick) has something to do.
     pub fn next_due(&mut self) -> Option<Duration> {
-        loop {
-            let (due, number, id) = self.timers.first()?;
-            if self.pods.get(id).is_some_and(|entry| entry.number == *number) {
-                return Some(*due);
-            }
-            self.timers.pop_first();
-        }
+        let Self { pods, timers, .. } = self;
+        timers.first(|id, number| is_newest(pods, id, number)).map(|(due, _)| due)
     }
 
     /// Whether a pod may be tried now: one whose turn it is, or, where there is none, one that
@@ -292,25 +227,14 @@ impl Queue {
     }
 
     /// The pod that may be tried early, the one first whose time comes first.
-    fn first_early(&mut self) -> Option<(Duration, u64, PodId)> {
-        loop {
-            let first = self.early.first()?;
-            if self.pods.get(&first.2).is_some_and(|entry| entry.number == first.1) {
-                return Some(first.clone());
-            }
-            self.early.pop_first();
-        }
+    fn first_early(&mut self) -> Option<&PodId> {
+        let Self { pods, early, .. } = self;
+        early.first(|id, number| is_newest(pods, id, number)).map(|(_, id)| id)
     }
 
     fn has_active_position(&mut self) -> bool {
-        while let Some(position) = self.active.peek() {
-            let entry = self.pods.get(&position.pod.id);
-            if entry.is_some_and(|entry| entry.number == position.number) {
-                return true;
-            }
-            self.active.pop();
-        }
-        false
+        let Self { pods, active, .. } = self;
+        active.has_any(|id, number| is_newest(pods, id, number))
     }
 
     /// Whether the pod waits here, or is being tried.
@@ -333,13 +257,13 @@ impl Queue {
         let number = self.number();
         let Some(entry) = self.pods.get_mut(id) else { return };
         if matches!(state, State::BackingOff { after_error: false }) {
-            self.early.insert((until, number, id.clone()));
+            self.early.add(until, number, id.clone());
         }
         if matches!(state, State::Unschedulable(_)) {
             self.waiting.insert(id.clone());
         }
         (entry.state, entry.since, entry.number) = (state, since, number);
-        self.timers.insert((until, number, id.clone()));
+        self.timers.add(until, number, id.clone());
     }
 
     fn activate(&mut self, id: &PodId) {
@@ -349,12 +273,7 @@ impl Queue {
         if !matches!(entry.state, State::Active { .. }) {
             entry.state = State::Active { _busy: self.activity.begin() };
         }
-        self.active.push(Position {
-            pod: Arc::clone(&entry.pod),
-            since: entry.since,
-            number,
-            scheduler: Arc::clone(&self.scheduler),
-        });
+        self.active.push(Arc::clone(&entry.pod), entry.since, number);
     }
 
     fn number(&mut self) -> u64 {
@@ -363,114 +282,12 @@ impl Queue {
     }
 }
 
+/// Whether a position of this number is the pod's newest.
+fn is_newest(pods: &BTreeMap<PodId, Entry>, id: &PodId, number: u64) -> bool {
+    pods.get(id).is_some_and(|entry| entry.number == number)
+}
+
 /// Whether a change of the pod itself may change the answer; a status may not.
 fn asks_differently(old: &PodInfo, new: &PodInfo) -> bool {
     old.pod.spec != new.pod.spec || old.labels() != new.labels() || old.requests != new.requests
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plugins;
-    use crate::testing::pod;
-    use serde_json::json;
-
-    fn queue() -> Queue {
-        let scheduler = Arc::new(plugins::defaults("default-scheduler").build().unwrap());
-        Queue::new(scheduler, Backoff::default(), Activity::default())
-    }
-
-    fn rejected_by(plugin: &'static str) -> Rejection {
-        let mut rejection = Rejection::default();
-        rejection.rejected_by.insert(plugin);
-        rejection
-    }
-
-    fn at(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    fn popped(queue: &mut Queue, now: Duration) -> Vec<String> {
-        let mut names = Vec::new();
-        while let Some((pod, _)) = queue.pop(now) {
-            names.push(pod.key.name.to_string());
-        }
-        names
-    }
-
-    #[test]
-    fn priority_comes_first_and_then_age() {
-        let mut queue = queue();
-        for (name, priority) in [("a", 0), ("b", 5), ("c", 0), ("d", 9)] {
-            queue.set(Arc::new(pod(name, json!({"priority": priority}))), at(0));
-        }
-        assert_eq!(popped(&mut queue, at(0)), ["d", "b", "a", "c"]);
-    }
-
-    #[test]
-    fn backoff_doubles_up_to_its_limit() {
-        let seconds: Vec<_> = (1..7).map(|n| Backoff::default().after(n).as_secs()).collect();
-        assert_eq!(seconds, [1, 2, 4, 8, 10, 10]);
-    }
-
-    #[test]
-    fn a_pod_waits_for_an_event_that_helps_and_for_its_backoff() {
-        let mut queue = queue();
-        let waiting = Arc::new(pod("a", json!({})));
-        queue.set(Arc::clone(&waiting), at(0));
-        let _ = queue.pop(at(0)).unwrap();
-        queue.put_back(&waiting.id, rejected_by("NodeResourcesFit"), at(0));
-        assert_eq!(queue.activity.busy(), 0);
-        let gone = pod("gone", json!({}));
-        queue.wake(&ClusterEvent::PodBound { pod: &gone }, at(0));
-        assert_eq!(queue.next_due(), Some(at(300)));
-        queue.wake(&ClusterEvent::PodRemoved { pod: &gone }, at(0));
-        let other = Arc::new(pod("b", json!({})));
-        queue.set(Arc::clone(&other), at(0));
-        let first = queue.pop(at(0)).unwrap();
-        assert_eq!((&*first.0.key.name, queue.next_due()), ("b", Some(at(1))));
-        queue.tick(at(1));
-        assert_eq!(queue.activity.busy(), 2);
-        drop(first);
-        assert_eq!(popped(&mut queue, at(1)), ["a"]);
-    }
-
-    #[test]
-    fn backoff_lets_others_go_first_and_keeps_nobody_waiting_when_there_are_none() {
-        let mut queue = queue();
-        let waiting = Arc::new(pod("a", json!({})));
-        queue.set(Arc::clone(&waiting), at(0));
-        let _ = queue.pop(at(0)).unwrap();
-        queue.put_back(&waiting.id, rejected_by("NodeResourcesFit"), at(0));
-        assert!(!queue.has_active(), "nothing has helped it yet");
-        queue.wake(&ClusterEvent::PodRemoved { pod: &pod("gone", json!({})) }, at(0));
-        assert!(queue.has_active());
-        queue.set(Arc::new(pod("b", json!({}))), at(0));
-        assert_eq!(popped(&mut queue, at(0)), ["b", "a"]);
-        queue.retry(&waiting.id, at(0));
-        assert!(!queue.has_active(), "after an error the backoff counts");
-    }
-
-    #[test]
-    fn a_pod_that_nothing_is_known_to_help_is_tried_by_time() {
-        let mut queue = queue();
-        let waiting = Arc::new(pod("a", json!({})));
-        queue.set(Arc::clone(&waiting), at(0));
-        let _ = queue.pop(at(0)).unwrap();
-        queue.put_back(&waiting.id, Rejection::default(), at(0));
-        assert_eq!(queue.next_due(), Some(at(1)));
-    }
-
-    #[test]
-    fn gates_hold_and_removal_forgets() {
-        let mut queue = queue();
-        let gated = json!({"schedulingGates": [{"name": "g"}]});
-        queue.set(Arc::new(pod("a", gated)), at(0));
-        assert!(!queue.has_active());
-        queue.set(Arc::new(pod("a", json!({}))), at(0));
-        queue.set(Arc::new(pod("b", json!({}))), at(0));
-        queue.remove(&pod("b", json!({})).id);
-        assert_eq!(popped(&mut queue, at(0)), ["a"]);
-        assert_eq!(queue.activity.busy(), 0);
-    }
 }

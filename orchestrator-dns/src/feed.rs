@@ -45,7 +45,7 @@ impl Dns {
         let serving = Serving::start(&env, Arc::clone(&zone), config).await?;
         info!(addresses = ?serving.addresses(), domain = config.domain, "names served");
         let (sender, ready) = watch::channel(false);
-        let feed = Feed::new(&informers, zone, env.activity());
+        let feed = Feed::new(informers, zone, env.activity());
         Ok(Self { serving, ready, _task: env.spawn("names", feed.run(sender)) })
     }
 
@@ -63,6 +63,8 @@ impl Dns {
 
 /// Brings what informers see into a zone.
 struct Feed {
+    // Caches are kept up to date for as long as this is there.
+    _informers: Informers,
     services: Informer<Service>,
     slices: Informer<EndpointSlice>,
     namespaces: Informer<Namespace>,
@@ -107,7 +109,7 @@ impl News {
 }
 
 impl Feed {
-    fn new(informers: &Informers, zone: Arc<RwLock<Zone>>, activity: &Activity) -> Self {
+    fn new(informers: Informers, zone: Arc<RwLock<Zone>>, activity: &Activity) -> Self {
         let news = Arc::new(News::default());
         let (services, slices) = (informers.of::<Service>(), informers.of::<EndpointSlice>());
         let namespaces = informers.of::<Namespace>();
@@ -123,7 +125,7 @@ impl Feed {
         namespaces.on_change(news.handler(activity, |namespace, changed| {
             changed.namespaces.insert(namespace.name().to_owned());
         }));
-        Self { services, slices, namespaces, zone, news }
+        Self { _informers: informers, services, slices, namespaces, zone, news }
     }
 
     async fn run(self, ready: watch::Sender<bool>) {

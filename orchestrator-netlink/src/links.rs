@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 use nlink::netlink::fdb::FdbEntryBuilder;
 use nlink::netlink::link::{DummyLink, VxlanLink};
+use nlink::netlink::messages::RouteMessage;
 use nlink::netlink::neigh::Neighbor;
 use nlink::netlink::route::{Ipv4Route, Ipv6Route};
 use nlink::netlink::types::route::{RouteProtocol, RouteScope};
@@ -179,7 +180,9 @@ impl KernelLinks {
                     wire = wire.prefsrc(from);
                 }
                 if let Some(link) = &route.link {
-                    wire = wire.dev(link).onlink();
+                    wire = wire.dev(link);
+                    // The next machine need not be of a network that the link has.
+                    wire = if route.via.is_some() { wire.onlink() } else { wire };
                 }
                 self.connection.replace_route(wire).await?;
             }
@@ -200,6 +203,34 @@ impl KernelLinks {
         Ok(())
     }
 
+    /// Removes a route; the kernel wants to hear all by which it knows it.
+    async fn unroute(&self, found: &RouteMessage, to: IpNet) -> Result<(), BoxError> {
+        let (protocol, len) = (RouteProtocol::Other(OURS), to.prefix_len());
+        match to.network() {
+            IpAddr::V4(to) => {
+                let mut wire = Ipv4Route::new(to, len).protocol(protocol).scope(found.scope());
+                if let Some(IpAddr::V4(via)) = found.gateway() {
+                    wire = wire.gateway(*via);
+                }
+                if let Some(link) = found.oif() {
+                    wire = wire.dev_index(link);
+                }
+                self.connection.del_route_if_exists(wire).await?;
+            }
+            IpAddr::V6(to) => {
+                let mut wire = Ipv6Route::new(to, len).protocol(protocol);
+                if let Some(IpAddr::V6(via)) = found.gateway() {
+                    wire = wire.gateway(*via);
+                }
+                if let Some(link) = found.oif() {
+                    wire = wire.dev_index(link);
+                }
+                self.connection.del_route_if_exists(wire).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes our routes to where none of `wanted` leads.
     async fn sweep(&self, wanted: &BTreeSet<Route>) -> Result<(), BoxError> {
         for found in self.connection.get_routes().await? {
@@ -209,14 +240,7 @@ impl KernelLinks {
             if !ours || wanted.iter().any(|route| route.to.trunc() == net.trunc()) {
                 continue;
             }
-            match *to {
-                IpAddr::V4(to) => {
-                    self.connection.del_route_v4_if_exists(to, found.dst_len()).await?;
-                }
-                IpAddr::V6(to) => {
-                    self.connection.del_route_v6_if_exists(to, found.dst_len()).await?;
-                }
-            }
+            self.unroute(&found, net).await?;
         }
         Ok(())
     }

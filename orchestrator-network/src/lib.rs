@@ -10,3 +10,15 @@ pub mod policy;
 
 pub use pods::{Fabric, HostGateway, NodeNetwork, Overlay, PodNetwork, PodNetworkConfig};
 pub use policy::PolicyLoop;
+
+/// The packet rules of the kernel.
+pub use orchestrator_netlink::nft::Kernel as Rules;
+use orchestrator_netlink::nft::NftError;
+
+/// The packet rules of the network namespace in which the caller's thread is.
+///
+/// # Errors
+/// The kernel has no nftables, or this process may not change them.
+pub fn rules() -> Result<Rules, NftError> {
+    Rules::open()
+}

@@ -5,6 +5,7 @@
 //! without root; `NftablesProxy` (feature `nftables`) with packet rules; [`RecordingProxy`] not at
 //! all. The [`ProxyLoop`] keeps a proxy up to date.
 
+mod health;
 #[cfg(feature = "nftables")]
 pub mod nftables;
 mod recording;

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tracing::{debug, warn};
 
+use crate::health::HealthChecks;
 use crate::table::{NodeView, routing_table};
 
 /// When ports that failed are tried again.
@@ -74,6 +75,7 @@ impl ProxyLoop {
         services.synced().await;
         slices.synced().await;
         nodes.synced().await;
+        let mut health = HealthChecks::new(env.clone());
         let mut applied = None;
         loop {
             let busy = news.take();
@@ -81,6 +83,9 @@ impl ProxyLoop {
             let table = routing_table(&services.list(), &slices.list(), &node);
             if applied.as_deref() != Some(&table) {
                 applied = self.apply(table).await;
+                if let Some(table) = &applied {
+                    health.set(&table.health_checks).await;
+                }
             }
             drop(busy);
             if applied.is_some() {

@@ -21,6 +21,9 @@ use nix::unistd::gettid;
 /// How long a machine waits for an answer over the network.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long a connection may take that tests expect not to come about.
+const SOON: Duration = Duration::from_millis(400);
+
 type Job = Box<dyn FnOnce() + Send>;
 
 /// A machine with a network of its own.
@@ -201,6 +204,11 @@ impl Machine {
                 }
             });
         });
+    }
+
+    /// Whether a connection to `to` comes about soon.
+    pub fn reaches(&self, to: SocketAddr) -> bool {
+        self.run(move || TcpStream::connect_timeout(&to, SOON).is_ok())
     }
 
     /// Connects to `to`; returns the name of who answers and the client address that it saw.

@@ -244,9 +244,8 @@ impl State {
 impl Proxy for NftablesProxy {
     async fn apply(&self, table: Arc<RoutingTable>) -> Result<(), ProxyError> {
         let mut state = self.state.lock().await;
-        if state.programmed.as_deref() != Some(&*table) {
-            self.program(&mut state, &table).await?;
-        }
+        // The same table again makes no change, so nobody is told.
+        self.program(&mut state, &table).await?;
         *self.applied.write() = Some(table);
         Ok(())
     }

@@ -17,9 +17,11 @@ mod matching;
 mod mutating_policy;
 mod namespace_lifecycle;
 mod node_features;
+mod node_restriction;
 mod params;
 mod pod;
 mod pod_security;
+mod pod_topology;
 mod priority;
 mod request;
 mod resource_quota;
@@ -30,7 +32,7 @@ mod storage_in_use;
 mod taint_nodes;
 mod validating_policy;
 mod volume_resize;
-mod webhook;
+pub(crate) mod webhook;
 
 pub use certificate_requester::CertificateRequester;
 pub use certificate_subject::CertificateSubjectRestriction;
@@ -41,7 +43,9 @@ pub use limit_ranger::LimitRanger;
 pub use mutating_policy::MutatingAdmissionPolicy;
 pub use namespace_lifecycle::NamespaceLifecycle;
 pub use node_features::NodeDeclaredFeatureValidator;
+pub use node_restriction::NodeRestriction;
 pub use pod_security::PodSecurity;
+pub use pod_topology::PodTopologyLabels;
 pub use priority::Priority;
 pub use request::{AdmissionRequest, Operation};
 pub use resource_quota::ResourceQuota;
@@ -116,6 +120,7 @@ pub fn builtin() -> Vec<Arc<dyn Admission>> {
         Arc::new(CertificateSubjectRestriction),
         Arc::new(DefaultIngressClass),
         Arc::new(NodeDeclaredFeatureValidator),
+        Arc::new(PodTopologyLabels),
         Arc::new(MutatingAdmissionPolicy::new(Arc::clone(&configured))),
         Arc::new(MutatingAdmissionWebhook::new(Arc::clone(&configured))),
         Arc::new(ValidatingAdmissionPolicy::new(Arc::clone(&configured))),

@@ -30,6 +30,17 @@ pub(crate) async fn validate(
     Ok(request.object)
 }
 
+/// Asks the whole chain about the body of a part: a binding, an eviction, the options of a stream.
+/// What it became.
+pub(crate) async fn part(
+    cx: &Cx<'_>,
+    operation: Operation,
+    body: Object,
+) -> Result<Object, Status> {
+    let body = mutate(cx, operation, body, None).await?;
+    validate(cx, operation, body, None).await
+}
+
 /// Asks the whole chain about a deletion of `old`.
 pub(crate) async fn delete(cx: &Cx<'_>, old: &Object) -> Result<(), Status> {
     let gone = mutate(cx, Operation::Delete, Object::default(), Some(old)).await?;

@@ -9,9 +9,10 @@ use orchestrator_core::{GroupResource, GroupVersionResource, Json, Status};
 use serde_json::json;
 
 use super::success;
+use crate::admission::Operation;
 use crate::pipeline::Cx;
 use crate::registry::{Replaced, Resource};
-use crate::rest::{body, options};
+use crate::rest::{admit, body, options};
 
 /// How often a binding is tried when others change the pod at the same time.
 const MAX_TRIES: usize = 64;
@@ -22,6 +23,7 @@ pub(super) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Stat
     if !matches!(binding.name(), name if name.is_empty() || name == cx.request.name) {
         return Err(Status::bad_request("name in URL does not match name in Binding object"));
     }
+    let binding = admit::part(cx, Operation::Create, binding).await?;
     bind(cx, &cx.resource, &cx.request.name, &binding).await?;
     Ok(success::created())
 }
@@ -31,6 +33,7 @@ pub(crate) async fn from_collection(cx: &Cx<'_>, body: Body) -> Result<ResponseB
     let binding = read(cx, body)?;
     let pods = cx.server.registry.get(&GroupVersionResource::new("", "v1", "pods"));
     let pods = pods.ok_or_else(Status::no_such_resource)?;
+    let binding = admit::part(cx, Operation::Create, binding).await?;
     bind(cx, &pods, binding.name(), &binding).await?;
     Ok(success::created())
 }
@@ -111,6 +114,9 @@ fn bound(pod: &Object, binding: &Object, now: &str) -> Result<Object, String> {
     bound.map_mut("spec").insert("nodeName".into(), Json::from(target));
     if let Some(annotations) = binding.annotations() {
         map_entry(bound.meta_mut(), "annotations").extend(annotations.clone());
+    }
+    if let Some(labels) = binding.labels().filter(|labels| !labels.is_empty()) {
+        map_entry(bound.meta_mut(), "labels").extend(labels.clone());
     }
     schedule(&mut bound, now);
     Ok(bound)

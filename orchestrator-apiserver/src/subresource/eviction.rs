@@ -9,9 +9,10 @@ use orchestrator_core::{ApiRequest, GroupVersionResource, Json, Status, Verb};
 use std::sync::Arc;
 
 use super::success;
+use crate::admission::Operation;
 use crate::pipeline::Cx;
 use crate::registry::{Replaced, Resource, Stored};
-use crate::rest::{self, body, delete_options, options};
+use crate::rest::{self, admit, body, delete_options, options};
 
 /// How often the budget is read again when others take from it at the same time.
 const MAX_TRIES: usize = 20;
@@ -43,6 +44,7 @@ pub(super) async fn answer(cx: &Cx<'_>, body: Body) -> Result<ResponseBody, Stat
     if !name.is_empty() && name != cx.request.name {
         return Err(Status::bad_request("name in URL does not match name in Eviction object"));
     }
+    let eviction = admit::part(cx, Operation::Create, eviction).await?;
     let mut request = cx.request.clone();
     request.body = match eviction.get("deleteOptions").and_then(Json::as_object) {
         Some(options) => Body::Object(Box::new(Object::from(options.clone()))),

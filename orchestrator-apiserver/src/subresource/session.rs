@@ -1,20 +1,22 @@
 //! `pods/exec`, `pods/attach` and `pods/portforward`: streams to a running pod.
 
-use orchestrator_core::ObjectKey;
-use orchestrator_core::Status;
 use orchestrator_core::node::ExecOptions;
 use orchestrator_core::object::Object;
 use orchestrator_core::request::Options;
 use orchestrator_core::service::ResponseBody;
+use orchestrator_core::{Json, ObjectKey, Status};
 
 use super::container;
+use crate::admission::Operation;
 use crate::pipeline::Cx;
+use crate::rest::admit;
 
 /// Opens the stream.
 pub(super) async fn answer(cx: &Cx<'_>) -> Result<ResponseBody, Status> {
     let pod = container::pod(cx).await?;
     let key = ObjectKey::new(pod.namespace(), pod.name());
     let part = cx.request.subresource.as_str();
+    admit::part(cx, Operation::Connect, described(cx)).await?;
     if part == "portforward" {
         let node = container::node(cx, &pod).await?;
         return node.port_forward(&key).await.map(ResponseBody::PortForward);
@@ -28,6 +30,37 @@ pub(super) async fn answer(cx: &Cx<'_>) -> Result<ResponseBody, Status> {
         _ => node.attach(&key, options).await?,
     };
     Ok(ResponseBody::Exec(session))
+}
+
+/// The options as an object, as admission sees them.
+fn described(cx: &Cx<'_>) -> Object {
+    let (kind, flags) = match cx.request.subresource.as_str() {
+        "exec" => ("PodExecOptions", true),
+        "attach" => ("PodAttachOptions", true),
+        _ => ("PodPortForwardOptions", false),
+    };
+    let mut object = Object::new("v1", kind);
+    let given = &cx.request.options;
+    if flags {
+        for name in ["stdin", "stdout", "stderr", "tty"].into_iter().filter(|n| given.rest_flag(n))
+        {
+            object.set(name, true);
+        }
+        if let Some(container) = given.rest("container").filter(|name| !name.is_empty()) {
+            object.set("container", container);
+        }
+        let command: Vec<Json> = given.rest_all("command").map(Json::from).collect();
+        if !command.is_empty() {
+            object.set("command", command);
+        }
+    } else {
+        let ports = given.rest_all("ports").filter_map(|port| port.parse::<u16>().ok());
+        let ports: Vec<Json> = ports.map(Json::from).collect();
+        if !ports.is_empty() {
+            object.set("ports", ports);
+        }
+    }
+    object
 }
 
 /// Nothing can be opened to a pod that has ended.

@@ -151,7 +151,6 @@ impl<'r, 'a> Run<'r, 'a> {
                 self.field(&operand, &select.field)
             }
             SelectMode::Test => {
-                self.spend(1)?;
                 let content = match &operand {
                     Value::Optional(None) => return Ok(Value::Bool(false)),
                     Value::Optional(Some(content)) => content,

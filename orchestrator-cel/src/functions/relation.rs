@@ -48,7 +48,12 @@ pub(super) static TABLE: &[Function] = &[
     function(
         "_[_]",
         Cost::One,
-        &[global(&[Sig::List(&Sig::A), Sig::Int], Sig::A), global(&[MAP, Sig::A], Sig::B)],
+        &[
+            global(&[Sig::List(&Sig::A), Sig::Int], Sig::A),
+            global(&[MAP, Sig::A], Sig::B),
+            global(&[MAYBE_LIST, Sig::Int], Sig::Optional(&Sig::A)),
+            global(&[MAYBE_MAP, Sig::A], Sig::Optional(&Sig::B)),
+        ],
         index,
     ),
     function(

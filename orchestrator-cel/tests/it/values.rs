@@ -88,6 +88,7 @@ fn optionals() {
         ("self.?o.?q.?y.orValue('none')", json!("none")),
         ("self.o.?q.y.hasValue()", json!(false)),
         ("self.m[?'a'].value()", json!(1)),
+        ("self.?o['x'].?y.orValue('') + self.?no['x'].orValue('-')", json!("deep-")),
         ("self.l[?9].or(optional.of(5)).value()", json!(5)),
         ("optional.none().orValue(1)", json!(1)),
         ("optional.ofNonZeroValue('').hasValue()", json!(false)),

@@ -19,6 +19,37 @@ fn custom_resources_are_those_of_a_real_server() {
     replay_of("apiserver", &["--topic", "crd", "--level", "0,1", "--needs", "apiserver"]);
 }
 
+#[test]
+fn admission_is_that_of_a_real_server() {
+    let which = ["--topic", "admission", "--level", "0,1", "--needs", "apiserver"];
+    replay_of("apiserver", &which);
+}
+
+#[test]
+fn quotas_follow_what_is_used() {
+    replay_of("apiserver,controllers", &["--topic", "admission", "--needs", "kcm"]);
+}
+
+#[test]
+fn rights_are_those_of_a_real_server() {
+    replay_of("apiserver", &["--topic", "auth", "--needs", "apiserver"]);
+}
+
+#[test]
+fn applied_objects_are_merged_as_by_a_real_server() {
+    replay_of("apiserver", &["--only", "apply-*", "--only", "smp-*"]);
+}
+
+#[test]
+fn certificates_addresses_and_parts_of_pods_are_those_of_a_real_server() {
+    replay_of("apiserver", &["--only", "csr", "--only", "svc-cidr", "--only", "pod-proxy-log"]);
+}
+
+#[test]
+fn controllers_do_what_those_of_a_real_cluster_do() {
+    replay_of("apiserver,controllers", &["--needs", "kcm", "--level", "1,2"]);
+}
+
 /// Replays the transcripts of level 0.
 fn replay(parts: &str, more: &[&str]) {
     replay_of(parts, &[&["--level", "0"], more].concat());

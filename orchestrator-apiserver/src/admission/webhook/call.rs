@@ -28,7 +28,7 @@ pub(super) async fn call(
     let mut call = Call::post(&url, review.body(webhook.version), webhook.timeout);
     if let Place::Service { namespace, name, port, .. } = &webhook.place {
         call.connect =
-            Some(service::address(request, namespace, name, *port).await.map_err(failed)?);
+            Some(service::address(request.objects, namespace, name, *port).await.map_err(failed)?);
     }
     let (code, body) = caller.call(call).await.map_err(|error| {
         failed(match error {

@@ -7,7 +7,7 @@ mod call;
 mod config;
 mod mutating;
 mod review;
-mod service;
+pub(crate) mod service;
 mod validating;
 
 pub(crate) use config::Webhook;

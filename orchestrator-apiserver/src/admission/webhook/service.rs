@@ -2,9 +2,10 @@
 //!
 //! The server may not reach the addresses of services; it reaches those of their endpoints.
 
+use futures::future::BoxFuture;
 use orchestrator_core::{GroupVersionResource, Json, Status};
 
-use crate::admission::AdmissionRequest;
+use crate::registry::Objects;
 
 /// The name that slices have the name of their service under.
 const SERVICE_LABEL: &str = "kubernetes.io/service-name";
@@ -13,14 +14,24 @@ const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 ///
 /// # Errors
 /// There is none.
-pub(super) async fn address(
-    request: &AdmissionRequest<'_>,
+pub(crate) fn address<'a>(
+    objects: &'a Objects,
+    namespace: &'a str,
+    name: &'a str,
+    port: u16,
+) -> BoxFuture<'a, Result<(String, u16), String>> {
+    // Reading objects may take a webhook, and finding a webhook takes reading objects.
+    Box::pin(find(objects, namespace, name, port))
+}
+
+async fn find(
+    objects: &Objects,
     namespace: &str,
     name: &str,
     port: u16,
 ) -> Result<(String, u16), String> {
     let gvr = GroupVersionResource::new("", "v1", "services");
-    let found = request.objects.get(&gvr, namespace, name).await.map_err(told)?;
+    let found = objects.get(&gvr, namespace, name).await.map_err(told)?;
     let service = found.ok_or_else(|| format!("service {name:?} not found"))?;
     let service = service.tree().map_err(|error| error.to_string())?;
     if service.text_at(&["spec", "type"]) == "ExternalName" {
@@ -34,7 +45,7 @@ pub(super) async fn address(
     let port_name = wanted.get("name").and_then(Json::as_str).unwrap_or_default();
     let slices = GroupVersionResource::new("discovery.k8s.io", "v1", "endpointslices");
     let mut any = false;
-    for item in request.objects.list(&slices, namespace).await.map_err(told)? {
+    for item in objects.list(&slices, namespace).await.map_err(told)? {
         let slice = item.tree().map_err(|error| error.to_string())?;
         if slice.label(SERVICE_LABEL) != Some(name) {
             continue;

@@ -239,31 +239,7 @@ fn check_mutations(spec: &Json, env: &Env, errors: &mut FieldErrors) {
         errors.required(&path, "mutations must contain at least one item");
     }
     for (i, mutation) in mutations.iter().enumerate() {
-        let path = path.index(i);
-        let field = match mutation.text("patchType") {
-            "ApplyConfiguration" => "applyConfiguration",
-            "JSONPatch" => "jsonPatch",
-            "" => {
-                errors.required(&path.child("patchType"), "");
-                continue;
-            }
-            other => {
-                const TYPES: [&str; 2] = ["ApplyConfiguration", "JSONPatch"];
-                errors.unsupported(&path.child("patchType"), other, &TYPES);
-                continue;
-            }
-        };
-        let expression = mutation.sub(field).text("expression");
-        let path = path.child(field);
-        if expression.trim().is_empty() {
-            errors.required(&path.child("expression"), "expression is not specified");
-        } else {
-            let wanted = match field {
-                "jsonPatch" => Wanted::Patch,
-                _ => Wanted::Configuration,
-            };
-            expressions::check(env, expression, wanted, &path.child("expression"), errors);
-        }
+        check_mutation(mutation, env, &path.index(i), errors);
     }
     match spec.text("reinvocationPolicy") {
         "Never" | "IfNeeded" => {}
@@ -272,5 +248,41 @@ fn check_mutations(spec: &Json, env: &Env, errors: &mut FieldErrors) {
             let path = SPEC.child("reinvocationPolicy");
             errors.unsupported(&path, other, &["IfNeeded", "Never"]);
         }
+    }
+}
+
+/// Checks a mutation: it has what its type says, and nothing else.
+fn check_mutation(mutation: &Json, env: &Env, path: &Path<'_>, errors: &mut FieldErrors) {
+    let (name, field, other, wanted) = match mutation.text("patchType") {
+        name @ "ApplyConfiguration" => {
+            (name, "applyConfiguration", "jsonPatch", Wanted::Configuration)
+        }
+        name @ "JSONPatch" => (name, "jsonPatch", "applyConfiguration", Wanted::Patch),
+        "" => {
+            errors.required(&path.child("patchType"), "");
+            return;
+        }
+        unknown => {
+            const TYPES: [&str; 2] = ["ApplyConfiguration", "JSONPatch"];
+            errors.unsupported(&path.child("patchType"), unknown, &TYPES);
+            return;
+        }
+    };
+    let at = path.child(field);
+    match mutation.get_set(field) {
+        None => {
+            errors.required(&at, format!("must be specified when patchType is {name}"));
+        }
+        Some(change) if change.text("expression").trim().is_empty() => {
+            errors.required(&at.child("expression"), "expression is not specified");
+        }
+        Some(change) => {
+            let expression = change.text("expression");
+            expressions::check(env, expression, wanted, &at.child("expression"), errors);
+        }
+    }
+    if mutation.has(other) {
+        let detail = format!("must not be specified when patchType is {name}");
+        errors.invalid(&path.child(other), format!("{{{other}}}").as_str(), detail);
     }
 }

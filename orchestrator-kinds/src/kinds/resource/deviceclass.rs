@@ -4,11 +4,9 @@ use orchestrator_core::Object;
 use orchestrator_core::field::{FieldErrors, Path};
 use orchestrator_core::resource::Change;
 
+use super::selectors;
 use crate::fields::Fields;
-use crate::report::Report;
 use crate::rules::Rules;
-
-const SELECTORS_MAX: usize = 32;
 
 /// The rules of a DeviceClass.
 #[derive(Debug)]
@@ -22,14 +20,6 @@ impl Rules for DeviceClass {
     fn validate(&self, new: &Object, _change: Change<'_>, errors: &mut FieldErrors) {
         let path = Path::new("spec");
         let path = path.child("selectors");
-        let selectors = new.sub("spec").list("selectors");
-        if selectors.len() > SELECTORS_MAX {
-            errors.too_many(&path, selectors.len(), SELECTORS_MAX);
-        }
-        for (i, selector) in selectors.iter().enumerate() {
-            if selector.sub("cel").text("expression").trim().is_empty() {
-                errors.required(&path.index(i).child("cel"), "");
-            }
-        }
+        selectors::check(new.sub("spec").list("selectors"), &path, errors);
     }
 }

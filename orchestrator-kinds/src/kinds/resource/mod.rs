@@ -4,3 +4,4 @@ pub mod deviceclass;
 mod requests;
 pub mod resourceclaim;
 pub mod resourceslice;
+mod selectors;

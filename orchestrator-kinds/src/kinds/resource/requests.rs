@@ -4,6 +4,7 @@ use orchestrator_core::Json;
 use orchestrator_core::field::{FieldErrors, Path};
 use orchestrator_core::object::Map;
 
+use super::selectors;
 use crate::fields::{Fields, Fill};
 use crate::format::names::{dns_label, dns_subdomain};
 use crate::report::Report;
@@ -79,6 +80,7 @@ fn check_request(request: &Json, path: &Path<'_>, errors: &mut FieldErrors) {
         true => errors.required(&at, ""),
         false => errors.faults(&at, class, dns_subdomain(class)),
     }
+    selectors::check(request.list("selectors"), &path.child("selectors"), errors);
     let count = request.int("count").unwrap_or_default();
     match request.text("allocationMode") {
         "ExactCount" if count <= 0 => {

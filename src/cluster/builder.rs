@@ -17,6 +17,7 @@ use orchestrator_sched::Framework;
 use orchestrator_sched::plugins::{self, GangScheduling, gang_scheduling};
 use orchestrator_store::{MemoryStore, Operator};
 
+use super::access::Access;
 use super::engine::Engine;
 use super::nodes::NodeSpec;
 use super::{Cluster, StartError, start};
@@ -51,6 +52,7 @@ pub struct Builder {
     pub(super) network: Network,
     pub(super) resources: Vec<ResourceDef>,
     pub(super) authorizer: Option<Arc<dyn Authorizer>>,
+    pub(super) access: Access,
     pub(super) admission: Vec<Arc<dyn Admission>>,
     pub(super) controllers: Vec<ControllerFactory>,
     pub(super) schedulers: Vec<Framework>,
@@ -71,6 +73,7 @@ impl Default for Builder {
             network: Network::default(),
             resources: Vec::new(),
             authorizer: None,
+            access: Access::default(),
             admission: Vec::new(),
             controllers: Vec::new(),
             schedulers: Vec::new(),
@@ -179,6 +182,12 @@ impl Builder {
     /// Asks this authorizer instead of the built-in one.
     pub fn authorizer(mut self, authorizer: Arc<dyn Authorizer>) -> Self {
         self.authorizer = Some(authorizer);
+        self
+    }
+
+    /// Lets in whom `access` knows, besides those whom the cluster itself has signed something for.
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = access;
         self
     }
 

@@ -55,7 +55,7 @@ impl Cluster {
         let bind = options.bind;
         let service = self.api.service_address().map(|address| address.to_string());
         let names: Vec<String> = service.into_iter().chain([bind.ip().to_string()]).collect();
-        let tls = tls::server_config(&self.pki, &names)?;
+        let tls = tls::server_config_with(&self.pki, &names, &self.client_authorities)?;
         let listener = http::serve(self.http.clone(), tls, bind)
             .await
             .map_err(|source| StartError::Listen { address: bind, source })?;

@@ -4,20 +4,25 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use super::pool::Pool;
+use super::pool::{Pool, Span};
 
-/// The pool of the range `cidr`, without its first and its last address; empty where it is no
-/// range.
+/// The pool of the range `cidr`; empty where it is no range.
 pub(super) fn pool(cidr: &str) -> Pool {
-    let Ok(net) = cidr.parse::<IpNet>() else { return Pool::new(1, 0, 0) };
+    Pool::of(span(cidr).unwrap_or(Span::new(1, 0, 0)))
+}
+
+/// The numbers of the range `cidr`, without its first and its last address; `None` where it is no
+/// range.
+pub(super) fn span(cidr: &str) -> Option<Span> {
+    let net = cidr.parse::<IpNet>().ok()?;
     let (first, last) = (number(net.network()), number(net.broadcast()));
     let size = last - first + 1;
     if size <= 2 {
-        return Pool::new(first, last, 0);
+        return Some(Span::new(first, last, 0));
     }
     // The part kept for those who choose: a sixteenth of the range, between 16 and 256.
     let lower = if size <= 16 { 0 } else { (size / 16).clamp(16, 256) };
-    Pool::new(first + 1, last - 1, lower)
+    Some(Span::new(first + 1, last - 1, lower))
 }
 
 /// The first address that services of the range `cidr` can have.

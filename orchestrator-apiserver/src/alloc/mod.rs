@@ -23,7 +23,7 @@ use std::net::IpAddr;
 
 use orchestrator_core::object::Object;
 use orchestrator_core::resource::Network;
-use orchestrator_core::{Env, Json, Status};
+use orchestrator_core::{Env, GroupVersionResource, Json, Status};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
@@ -82,6 +82,25 @@ impl Services {
         Ok(())
     }
 
+    /// Hands out from those further ranges too that are ready, and from no others.
+    async fn widen(&self, objects: &Objects, main: &str) -> Result<(), Status> {
+        let gvr = GroupVersionResource::new("networking.k8s.io", "v1", "servicecidrs");
+        let mut more = Vec::new();
+        for item in objects.list(&gvr, "").await? {
+            let tree = item.tree().map_err(Status::internal)?;
+            if tree.deletion_timestamp().is_some() || !is_ready(tree) {
+                continue;
+            }
+            let cidrs = tree.at(&["spec", "cidrs"]).and_then(Json::as_array);
+            let cidrs = cidrs.into_iter().flatten().filter_map(Json::as_str);
+            // A pool is of one family.
+            let others = cidrs.filter(|c| *c != main && c.contains(':') == main.contains(':'));
+            more.extend(others.filter_map(addresses::span));
+        }
+        self.pools.lock().addresses.widen(more);
+        Ok(())
+    }
+
     /// Gives back what a deleted service held.
     pub(crate) fn release(&self, cx: &Cx<'_>, old: &Object) {
         if is_service(cx) {
@@ -93,6 +112,13 @@ impl Services {
     pub(crate) fn first_address(server: &ApiServer) -> Option<IpAddr> {
         addresses::first(&server.network.service_cidr)
     }
+}
+
+/// Whether the range of a `ServiceCIDR` may be handed out from.
+fn is_ready(range: &Object) -> bool {
+    let conditions = range.at(&["status", "conditions"]).and_then(Json::as_array);
+    let is = |condition: &Json, name: &str, value: &str| condition[name].as_str() == Some(value);
+    conditions.into_iter().flatten().any(|c| is(c, "type", "Ready") && is(c, "status", "True"))
 }
 
 /// Whether the request is about services.
@@ -115,6 +141,11 @@ impl Pools {
     fn has(&self, held: &Held) -> bool {
         held.addresses.iter().any(|ip| self.addresses.is_taken(addresses::number(*ip)))
             || held.ports.iter().any(|port| self.ports.is_taken(u128::from(*port)))
+    }
+
+    /// Whether an address of `held` is not in the first range: the others may have changed.
+    fn is_outside(&self, held: &Held) -> bool {
+        held.addresses.iter().any(|ip| !self.addresses.is_main(addresses::number(*ip)))
     }
 
     /// Takes `held` for all that is taken.

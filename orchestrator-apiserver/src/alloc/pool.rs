@@ -2,29 +2,62 @@
 
 use std::collections::BTreeSet;
 
-/// The numbers `first..=last`.
+/// The numbers `first..=last`, and those of further ranges.
 ///
 /// A new number is drawn from the upper part of the range as long as that has any, so that the
-/// lower part stays free for those who ask for a number of their own.
+/// lower part stays free for those who ask for a number of their own; further ranges come after.
 #[derive(Debug)]
 pub(crate) struct Pool {
+    main: Span,
+    more: Vec<Span>,
+    taken: BTreeSet<u128>,
+}
+
+/// The numbers `first..=last`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
     first: u128,
     last: u128,
     /// The first number of the upper part.
     upper: u128,
-    taken: BTreeSet<u128>,
+}
+
+impl Span {
+    /// All of `first..=last`, where `lower` numbers are kept for those who ask for them.
+    pub(crate) fn new(first: u128, last: u128, lower: u128) -> Self {
+        Self { first, last, upper: first.saturating_add(lower).min(last) }
+    }
+
+    /// Whether `number` is in the range.
+    pub(crate) fn contains(self, number: u128) -> bool {
+        (self.first..=self.last).contains(&number)
+    }
 }
 
 impl Pool {
     /// All of `first..=last`, where `lower` numbers are kept for those who ask for them.
     pub(crate) fn new(first: u128, last: u128, lower: u128) -> Self {
-        let upper = first.saturating_add(lower).min(last);
-        Self { first, last, upper, taken: BTreeSet::new() }
+        Self::of(Span::new(first, last, lower))
     }
 
-    /// Whether `number` is in the range.
+    /// All of a range.
+    pub(crate) fn of(main: Span) -> Self {
+        Self { main, more: Vec::new(), taken: BTreeSet::new() }
+    }
+
+    /// Whether `number` is in the first range.
+    pub(crate) fn is_main(&self, number: u128) -> bool {
+        self.main.contains(number)
+    }
+
+    /// Has these ranges too, instead of those that it had besides its first.
+    pub(crate) fn widen(&mut self, more: Vec<Span>) {
+        self.more = more;
+    }
+
+    /// Whether `number` is in a range.
     pub(crate) fn contains(&self, number: u128) -> bool {
-        (self.first..=self.last).contains(&number)
+        self.main.contains(number) || self.more.iter().any(|span| span.contains(number))
     }
 
     /// Takes `number`; whether it was free.
@@ -56,8 +89,11 @@ impl Pool {
 
     /// The number that [`take_next`](Self::take_next) would take.
     pub(crate) fn peek(&self, start: u128) -> Option<u128> {
-        self.search(self.upper, self.last, start)
-            .or_else(|| self.search(self.first, self.upper.checked_sub(1)?, start))
+        let mut spans = std::iter::once(&self.main).chain(&self.more);
+        spans.find_map(|span| {
+            self.search(span.upper, span.last, start)
+                .or_else(|| self.search(span.first, span.upper.checked_sub(1)?, start))
+        })
     }
 
     /// The first free number of `first..=last` in the circle that begins at `start`.
@@ -80,7 +116,7 @@ impl Pool {
 
     /// How many numbers there are in the upper part, which `start` may be drawn from.
     pub(crate) fn spread(&self) -> u64 {
-        u64::try_from(self.last - self.upper).unwrap_or(u64::MAX).saturating_add(1)
+        u64::try_from(self.main.last - self.main.upper).unwrap_or(u64::MAX).saturating_add(1)
     }
 }
 
@@ -97,6 +133,19 @@ mod tests {
         pool.free(13);
         assert!(!pool.take(14));
         assert_eq!((pool.take_next(0), pool.take_next(0)), (Some(13), None));
+    }
+
+    #[test]
+    fn further_ranges_are_drawn_from_when_the_first_is_full() {
+        let mut pool = Pool::new(10, 11, 0);
+        assert_eq!(
+            [pool.take_next(0), pool.take_next(0), pool.take_next(0)],
+            [Some(10), Some(11), None]
+        );
+        pool.widen(vec![Span::new(50, 51, 0)]);
+        assert!(pool.contains(50) && pool.take_next(0) == Some(50));
+        pool.widen(Vec::new());
+        assert!(!pool.contains(50) && pool.is_taken(50));
     }
 
     proptest::proptest! {

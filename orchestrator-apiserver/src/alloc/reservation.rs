@@ -59,11 +59,16 @@ impl<'a> Reservation<'a> {
         let pools = server.services.pools(&server.objects, &server.env).await?;
         let held = old.map(Held::by).unwrap_or_default();
         let named = Held::by(new).minus(&held);
+        let cidr = &server.network.service_cidr;
+        if !named.addresses.is_empty() && pools.lock().is_outside(&named) {
+            server.services.widen(&server.objects, cidr).await?;
+        }
         server.services.look_again(&server.objects, &named).await?;
         let mut filled = Self::fill(cx, pools, &held, new);
         if filled.as_ref().is_err_and(|errors| errors.is_full()) {
-            // Others may have given something back.
+            // Others may have given something back, or made further ranges.
             server.services.load(&server.objects, &server.env).await?;
+            server.services.widen(&server.objects, cidr).await?;
             filled = Self::fill(cx, pools, &held, new);
         }
         let taken = filled

@@ -18,6 +18,7 @@ mod http_watch;
 mod list;
 mod patch;
 mod policies;
+mod rights;
 mod services;
 mod subresources;
 mod support;

@@ -6,9 +6,10 @@
 
 use orchestrator_core::resource::{api_version, split_api_version};
 use orchestrator_core::value::Item;
-use orchestrator_core::{Env, Object, Status, Value};
+use orchestrator_core::{Object, Status, Value};
 use orchestrator_kinds::fields::Fields;
 
+use super::Plane;
 use super::kind::{CustomKind, Family};
 use super::webhook::Webhook;
 
@@ -22,13 +23,10 @@ pub(crate) enum Conversion {
 }
 
 impl Conversion {
-    pub(super) fn read(definition: &Object, env: &Env) -> Self {
+    pub(super) fn read(definition: &Object, plane: &Plane) -> Self {
         let conversion = definition.sub("spec").sub("conversion");
         match conversion.text("strategy") {
-            "Webhook" => {
-                let name = definition.name();
-                Self::Webhook(Box::new(Webhook::read(conversion.sub("webhook"), name, env)))
-            }
+            "Webhook" => Self::Webhook(Box::new(Webhook::read(conversion.sub("webhook"), plane))),
             _ => Self::None,
         }
     }

@@ -79,7 +79,9 @@ async fn change(
         }
         condition::set(&mut new, condition, &plane.env.now_rfc3339());
         if !lets_go {
-            if new == **stored.tree()? || status::store(plane, &stored, new.clone()).await? {
+            if new == **stored.tree()?
+                || status::store(plane, &stored, new.clone()).await?.is_some()
+            {
                 return Ok(Some(new));
             }
             continue;
@@ -90,7 +92,7 @@ async fn change(
             true => matches!(plane.objects.remove(&stored).await?, Replaced::Done(_)),
             false => {
                 new.set_meta("finalizers", rest);
-                status::store(plane, &stored, new.clone()).await?
+                status::store(plane, &stored, new.clone()).await?.is_some()
             }
         };
         if done {

@@ -1,6 +1,7 @@
 //! The watch of stored definitions, and what follows from each change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -21,6 +22,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Follower {
     plane: Plane,
     known: BTreeMap<String, Known>,
+    /// Of which it is to be decided anew whether they have their names.
+    open: BTreeSet<String>,
     reached: Revision,
 }
 
@@ -28,6 +31,8 @@ pub(super) struct Follower {
 #[derive(Debug)]
 struct Known {
     stored: Stored,
+    /// What was written over it, which the watch has not shown yet.
+    decided: Option<(Revision, Object)>,
     /// What decides about what is served.
     served: Json,
     /// Deletes the objects of a definition on its way out.
@@ -36,7 +41,7 @@ struct Known {
 
 impl Follower {
     pub(super) fn new(plane: Plane) -> Self {
-        Self { plane, known: BTreeMap::new(), reached: Revision::ZERO }
+        Self { plane, known: BTreeMap::new(), open: BTreeSet::new(), reached: Revision::ZERO }
     }
 
     /// Reads all definitions and serves their kinds.
@@ -126,10 +131,17 @@ impl Follower {
         let before = self.known.remove(&name);
         let is_same = before.as_ref().is_some_and(|before| before.served == served);
         if !is_same {
-            let resources = kind::resources(&definition, &self.plane.env);
+            let resources = kind::resources(&definition, &self.plane);
             self.plane.registry.put_custom(&name, resources);
         }
-        let mut cleanup = before.and_then(|before| before.cleanup);
+        if before.as_ref().is_none_or(|before| names_differ(&before.stored, &definition)) {
+            self.reopen(definition.text_at(&["spec", "group"]));
+        }
+        self.open.insert(name.clone());
+        let reached = stored.revision();
+        let (mut cleanup, decided) =
+            before.map(|before| (before.cleanup, before.decided)).unwrap_or_default();
+        let decided = decided.filter(|(revision, _)| *revision > reached);
         if finalize::is_due(&definition) {
             let is_running = cleanup.as_ref().is_some_and(|task| !task.is_finished());
             if !is_running {
@@ -137,30 +149,53 @@ impl Follower {
                 cleanup = Some(self.plane.env.spawn("cleanup of custom resources", work));
             }
         }
-        self.known.insert(name, Known { stored, served, cleanup });
+        self.known.insert(name, Known { stored, decided, served, cleanup });
     }
 
     fn forget(&mut self, name: &str) {
-        self.known.remove(name);
+        let gone = self.known.remove(name);
         self.plane.registry.put_custom(name, Vec::new());
+        if let Some(Ok(definition)) = gone.as_ref().map(|gone| gone.stored.tree()) {
+            self.reopen(definition.text_at(&["spec", "group"]));
+        }
     }
 
-    /// Decides about the names of all definitions of which that is not settled.
+    /// Names of a group were taken or became free, so that those of all its kinds are open.
+    fn reopen(&mut self, group: &str) {
+        for (name, known) in &self.known {
+            let is_of = |tree: &Arc<Object>| tree.text_at(&["spec", "group"]) == group;
+            if known.stored.tree().is_ok_and(is_of) {
+                self.open.insert(name.clone());
+            }
+        }
+    }
+
+    /// Decides about the names of the definitions of which that is open.
     ///
     /// A write comes back by the watch; where another server was faster, its write does.
     async fn decide(&mut self) -> Result<(), Status> {
         let now = self.plane.env.now_rfc3339();
-        for (name, known) in &self.known {
-            let definition = known.stored.tree()?;
-            if definition.deletion_timestamp().is_some() {
-                continue;
+        while let Some(name) = self.open.first().cloned() {
+            let decided = self.settle(&name, &now).await?;
+            if let Some(known) = self.known.get_mut(&name) {
+                known.decided = decided.or(known.decided.take());
             }
-            let taken = self.taken(name, definition)?;
-            if let Some(new) = status::decide(definition, &taken, &now) {
-                status::store(&self.plane, &known.stored, new).await?;
-            }
+            self.open.remove(&name);
         }
         Ok(())
+    }
+
+    /// Decides about the names of one definition; what was written, where anything was.
+    async fn settle(&self, name: &str, now: &str) -> Result<Option<(Revision, Object)>, Status> {
+        let Some(known) = self.known.get(name) else { return Ok(None) };
+        let definition = known.stored.tree()?;
+        if definition.deletion_timestamp().is_some() || known.decided.is_some() {
+            return Ok(None);
+        }
+        let taken = self.taken(name, definition)?;
+        let Some(new) = status::decide(definition, &taken, now) else { return Ok(None) };
+        let written = status::store(&self.plane, &known.stored, new.clone()).await?;
+        Ok(written.map(|revision| (revision, new)))
     }
 
     /// The names that the other definitions of a group have.
@@ -168,13 +203,20 @@ impl Follower {
         let group = definition.text_at(&["spec", "group"]);
         let mut taken = Taken::default();
         for (other, known) in &self.known {
-            let tree = known.stored.tree()?;
+            let stored = known.stored.tree()?;
+            let tree = known.decided.as_ref().map_or(&**stored, |(_, decided)| decided);
             if other != name && tree.text_at(&["spec", "group"]) == group {
                 taken.add(tree);
             }
         }
         Ok(taken)
     }
+}
+
+/// Whether a definition has other names than before.
+fn names_differ(before: &Stored, now: &Object) -> bool {
+    let names = |object: &Object| object.sub("status").sub("acceptedNames").clone();
+    before.tree().map_or(true, |before| names(before) != names(now))
 }
 
 /// What of a definition decides about what is served: all but its conditions' words.

@@ -7,13 +7,14 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use orchestrator_core::resource::{GroupVersionKind, Scope, StorageDef, SubresourceDef, Word};
 use orchestrator_core::schema::{Gvk, Schema};
-use orchestrator_core::{Env, GroupVersionResource, Json, Object, ResourceDef, Verb};
+use orchestrator_core::{GroupVersionResource, Json, Object, ResourceDef, Verb};
 use orchestrator_custom::{Structural, condition};
 use orchestrator_kinds::fields::Fields;
 use orchestrator_kinds::rules::Checked;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::Plane;
 use super::columns::Columns;
 use super::convert::Conversion;
 use super::strategy::CustomRules;
@@ -91,20 +92,20 @@ impl ScalePaths {
 }
 
 /// The resources that `definition` describes; none where they are not to be served.
-pub(super) fn resources(definition: &Object, env: &Env) -> Vec<Resource> {
+pub(super) fn resources(definition: &Object, plane: &Plane) -> Vec<Resource> {
     if !condition::holds(definition, condition::ESTABLISHED) {
         return Vec::new();
     }
     let spec = definition.sub("spec");
     let versions = spec.list("versions");
-    let family = Arc::new(Family::read(definition, env));
+    let family = Arc::new(Family::read(definition, plane));
     let mut served: Vec<&Json> = versions.iter().filter(|version| version.flag("served")).collect();
     served.sort_by(|a, b| versions::order(a.text("name"), b.text("name")));
     served.into_iter().map(|version| resource(definition, version, &family)).collect()
 }
 
 impl Family {
-    fn read(definition: &Object, env: &Env) -> Self {
+    fn read(definition: &Object, plane: &Plane) -> Self {
         let spec = definition.sub("spec");
         let versions = spec.list("versions");
         let name = |version: &Json| version.text("name").to_owned();
@@ -115,7 +116,7 @@ impl Family {
             group: spec.text("group").to_owned().into(),
             storage: storage.map(name).unwrap_or_default().into(),
             schemas: versions.iter().map(|v| (name(v), Arc::new(schema(v)))).collect(),
-            conversion: Conversion::read(definition, env),
+            conversion: Conversion::read(definition, plane),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use orchestrator_core::apply::{FieldManager, FieldSet, Write};
 use orchestrator_core::schema::Schema;
-use orchestrator_core::{Json, Object, Status, Value};
+use orchestrator_core::{Json, Object, Revision, Status, Value};
 use orchestrator_custom::condition::{self, APPROVAL, Condition};
 use orchestrator_custom::names::{self, Taken};
 
@@ -56,11 +56,19 @@ fn approval(definition: &Object) -> Option<Condition> {
     Some(Condition::new(APPROVAL, holds, reason, message))
 }
 
-/// Stores a new state of a definition over the one it was made of; whether nobody was faster.
-pub(super) async fn store(plane: &Plane, old: &Stored, mut new: Object) -> Result<bool, Status> {
+/// Stores a new state of a definition over the one it was made of; the revision, unless somebody
+/// was faster.
+pub(super) async fn store(
+    plane: &Plane,
+    old: &Stored,
+    mut new: Object,
+) -> Result<Option<Revision>, Status> {
     track(plane, old.tree()?, &mut new);
     let replaced = plane.objects.replace(old, Value::from_object(new)).await?;
-    Ok(matches!(replaced, Replaced::Done(_)))
+    Ok(match replaced {
+        Replaced::Done(revision) => Some(revision),
+        Replaced::Changed(_) => None,
+    })
 }
 
 /// Notes who wrote the status.

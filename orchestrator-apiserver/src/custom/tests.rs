@@ -1,4 +1,5 @@
 use orchestrator_core::{Env, Object};
+use orchestrator_store::MemoryStore;
 use serde_json::json;
 
 use super::*;
@@ -26,8 +27,11 @@ fn definition(established: bool) -> Object {
 #[test]
 fn a_definition_serves_its_versions_in_order_once_it_is_established() {
     let env = Env::system();
-    assert!(kind::resources(&definition(false), &env).is_empty());
-    let resources = kind::resources(&definition(true), &env);
+    let registry = Registry::default();
+    let objects = Objects::new(Arc::new(MemoryStore::new(env.clone())), registry.clone());
+    let plane = Plane { env, registry, objects };
+    assert!(kind::resources(&definition(false), &plane).is_empty());
+    let resources = kind::resources(&definition(true), &plane);
     let versions: Vec<_> = resources.iter().map(|r| r.def.gvr.version.to_string()).collect();
     assert_eq!(versions, ["v1", "v1beta1"]);
     let def = &resources[0].def;

@@ -4,10 +4,12 @@
 //! same object: kind, name, namespace and uid stay, of the metadata only labels and annotations
 //! may change.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use futures::future::BoxFuture;
 use orchestrator_core::field::FieldErrors;
 use orchestrator_core::object::Map;
 use orchestrator_core::{Env, Json, Object, Status};
@@ -15,7 +17,10 @@ use orchestrator_kinds::fields::Fields;
 use orchestrator_kinds::meta;
 use serde_json::json;
 
+use super::Plane;
+use crate::admission::webhook::service;
 use crate::outbound::{Call, Caller, Trust};
+use crate::registry::{Objects, Registry};
 
 /// How long a webhook may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,14 +33,16 @@ const REVIEWS: [&str; 2] = ["v1", "v1beta1"];
 pub(crate) struct Webhook {
     env: Env,
     url: String,
+    /// The service behind the URL, where it names one.
+    service: Option<Service>,
     /// The version of the question, where one is spoken on both sides.
     review: Option<&'static str>,
     caller: Result<Caller, String>,
 }
 
 impl Webhook {
-    pub(super) fn read(webhook: &Json, _definition: &str, env: &Env) -> Self {
-        let client = webhook.sub("clientConfig");
+    pub(super) fn read(webhook: &Json, plane: &Plane) -> Self {
+        let (client, env) = (webhook.sub("clientConfig"), &plane.env);
         let bundle = BASE64_STANDARD.decode(client.text("caBundle")).unwrap_or_default();
         let trust = match bundle.is_empty() {
             true => Trust::system(),
@@ -45,13 +52,23 @@ impl Webhook {
         Self {
             env: env.clone(),
             url: url(client),
+            service: Service::read(client.sub("service"), plane),
             review: webhook.texts("conversionReviewVersions").find_map(spoken),
             caller: Caller::new(&trust, env.clone()).map_err(|error| error.to_string()),
         }
     }
 
-    /// The object in the version `wanted`.
-    pub(super) async fn convert(&self, object: &Object, wanted: &str) -> Result<Object, Status> {
+    /// The object in the version `wanted`; boxed, for the webhook's own service is read by the
+    /// functions that convert.
+    pub(super) fn convert<'a>(
+        &'a self,
+        object: &'a Object,
+        wanted: &'a str,
+    ) -> BoxFuture<'a, Result<Object, Status>> {
+        Box::pin(self.converted(object, wanted))
+    }
+
+    async fn converted(&self, object: &Object, wanted: &str) -> Result<Object, Status> {
         let failed = |why: String| {
             let (group, version) = (object.api_version(), object.kind());
             let message = format!("conversion webhook for {group}, Kind={version} {why}");
@@ -78,13 +95,43 @@ impl Webhook {
                 "objects": [object.clone().into_json()],
             },
         });
-        let call = Call::post(&self.url, question.to_string(), TIMEOUT);
+        let mut call = Call::post(&self.url, question.to_string(), TIMEOUT);
+        if let Some(service) = &self.service {
+            call.connect = Some(service.address().await?);
+        }
         let (status, body) = caller.call(call).await.map_err(|error| error.to_string())?;
         if !status.is_success() {
             return Err(format!("the server responded with the status code {}", status.as_u16()));
         }
         let answer: Json = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
         read(&answer, review, &uid)
+    }
+}
+
+/// A service that a webhook is behind.
+#[derive(Debug)]
+struct Service {
+    /// Reads the built-in kinds alone: a registry with custom resources would hold itself.
+    objects: Objects,
+    namespace: String,
+    name: String,
+    port: u16,
+}
+
+impl Service {
+    fn read(service: &Json, plane: &Plane) -> Option<Self> {
+        let text = |name: &str| service.text(name).to_owned();
+        let store = Arc::clone(plane.objects.store());
+        service.is_object().then(|| Self {
+            objects: Objects::new(store, Registry::builtin([])),
+            namespace: text("namespace"),
+            name: text("name"),
+            port: service.int("port").and_then(|port| u16::try_from(port).ok()).unwrap_or(443),
+        })
+    }
+
+    async fn address(&self) -> Result<(String, u16), String> {
+        service::address(&self.objects, &self.namespace, &self.name, self.port).await
     }
 }
 

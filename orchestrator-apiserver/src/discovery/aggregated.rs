@@ -63,9 +63,11 @@ fn subresource(def: &ResourceDef, sub: &SubresourceDef) -> Json {
     })
 }
 
-/// Group and version are left empty where they are those of the resource.
+/// Group and version are left empty where they are those of the resource, except for kinds that
+/// were made at run time.
 fn response_kind(def: &ResourceDef, kind: &GroupVersionKind) -> Json {
     let own = kind.group == def.gvr.group && kind.version == def.gvr.version;
+    let own = own && def.schema.source().is_none();
     match own {
         true => json!({"group": "", "version": "", "kind": kind.kind}),
         false => json!({"group": kind.group, "version": kind.version, "kind": kind.kind}),

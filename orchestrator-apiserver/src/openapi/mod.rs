@@ -165,7 +165,8 @@ fn tags(defs: &[Arc<ResourceDef>]) -> BTreeMap<String, String> {
 fn fingerprint(def: &ResourceDef) -> String {
     let ResourceDef { gvr, kind, scope, verbs, subresources, definition, schema, .. } = def;
     let built_in = Schema::builtin().kind(&gvr.group, &gvr.version, kind).is_some();
-    let own: Vec<_> = schema.definitions().filter(|_| !built_in).collect();
+    let is_spelled = !built_in && schema.source().is_none();
+    let own: Vec<_> = schema.definitions().filter(|_| is_spelled).collect();
     let build = env!("CARGO_PKG_VERSION");
     let source = schema.source().map(ToString::to_string).unwrap_or_default();
     format!(

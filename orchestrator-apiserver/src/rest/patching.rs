@@ -7,7 +7,7 @@ use orchestrator_core::patch::json::JsonPatch;
 use orchestrator_core::patch::{GoValue, merge, strategic};
 use orchestrator_core::request::PatchKind;
 use orchestrator_core::resource::{GroupKind, GroupVersionKind};
-use orchestrator_core::schema::decode;
+use orchestrator_core::schema::{Flavour, decode};
 use orchestrator_core::{Json, Status};
 
 use super::body;
@@ -104,7 +104,9 @@ impl Patch {
             }
             Engine::Strategic(patch) => {
                 let (definition, schema) = body::definition(cx, kind);
-                let Some(definition) = definition else {
+                // Of a schema made at run time nobody knows how its lists merge.
+                let typed = definition.filter(|known| known.flavour == Flavour::Typed);
+                let Some(definition) = typed else {
                     return Err(Status::unsupported_media_type(
                         "the body of the request was in an unknown format - accepted media types \
                          include: application/json-patch+json, application/merge-patch+json, \

@@ -1,7 +1,9 @@
 use orchestrator_core::Json;
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::validate;
 
 fn check(root: Json, wanted: &[&str]) {
     let errors = super::check(&root, "s", false, &|_, _, _| {});
@@ -54,10 +56,7 @@ fn schemas_that_are_not_structural_are_refused() {
 
 #[test]
 fn unknown_words_and_bad_defaults_are_refused() {
-    field(
-        json!({"$ref": "#/x", "x-kubernetes-preserve-unknown-fields": true}),
-        &["s.properties[a].$ref: Forbidden: $ref is not supported"],
-    );
+    field(json!({"$ref": "#/x"}), &["s.properties[a].$ref: Forbidden: $ref is not supported"]);
     field(
         json!({"type": "integer", "default": "x"}),
         &[
@@ -92,4 +91,71 @@ fn bombs_are_refused_before_they_are_looked_at() {
     field(deep, &["s: Forbidden: must not nest deeper than 100 levels"]);
     let wide: Vec<Json> = (0..MAX_NODES).map(|n| json!(n)).collect();
     field(json!({"enum": wide}), &["s: Forbidden: must not have more than 200000 nodes"]);
+}
+
+/// Trees of the words of schemas, in any order and of any type.
+fn anything() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        (-3_i64..5).prop_map(Json::from),
+        prop::sample::select(vec!["object", "array", "string", "integer", "map", "set", "(", "a"])
+            .prop_map(Json::from),
+    ];
+    let words = prop::sample::select(vec![
+        "type",
+        "properties",
+        "items",
+        "additionalProperties",
+        "default",
+        "enum",
+        "required",
+        "anyOf",
+        "allOf",
+        "oneOf",
+        "not",
+        "nullable",
+        "pattern",
+        "maxItems",
+        "minLength",
+        "x-kubernetes-list-type",
+        "x-kubernetes-list-map-keys",
+        "x-kubernetes-int-or-string",
+        "x-kubernetes-preserve-unknown-fields",
+        "x-kubernetes-embedded-resource",
+        "x-kubernetes-validations",
+        "rule",
+        "metadata",
+        "a",
+        "k",
+    ]);
+    leaf.prop_recursive(6, 48, 5, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+            prop::collection::btree_map(words.clone(), inner, 0..6).prop_map(|map| json!(map)),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn whatever_is_sent_as_a_schema_or_an_object_is_looked_at_to_the_end(
+        schema in anything(),
+        value in anything(),
+    ) {
+        let errors = super::check(&schema, "s", true, &|_, _, _| {});
+        let read = Structural::read(&schema);
+        if let Json::Object(mut map) = value {
+            read.prune(&mut map);
+            read.fill(&mut map);
+            let found = validate::object(&read, &map, None);
+            // What is the same as before is never wrong.
+            prop_assert!(validate::object(&read, &map, Some(&map)).is_empty());
+            if errors.is_empty() && found.is_empty() {
+                validate::rules(&read, &map, None);
+            }
+        }
+    }
 }

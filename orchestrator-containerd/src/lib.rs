@@ -19,6 +19,7 @@
 //! **Sessions.** A command runs by containerd's own task service over named pipes, since its CRI
 //! streams cannot end an input; a port is reached from a thread inside the pod's network.
 
+mod bare;
 pub mod cgroup;
 mod config;
 mod daemon;
@@ -31,6 +32,7 @@ mod runtime;
 mod session;
 mod wire;
 
+pub use bare::BarePod;
 pub use config::{ContainerdConfig, OwnContainerd, Source};
 pub use daemon::{Daemon, DaemonError};
 pub use error::OpenError;

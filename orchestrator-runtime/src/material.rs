@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccountTokenProjection};
@@ -40,6 +41,8 @@ pub struct References {
     pub secrets: BTreeSet<String>,
     /// Tokens of its service account.
     pub tokens: BTreeSet<TokenRequest>,
+    /// Claims of volumes.
+    pub claims: BTreeSet<String>,
 }
 
 impl References {
@@ -61,6 +64,7 @@ impl References {
         }
         let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref());
         for volume in volumes.unwrap_or_default() {
+            references.claims.extend(crate::volume::claim_of(pod, volume));
             references.config_maps.extend(volume.config_map.as_ref().map(|c| c.name.clone()));
             references.secrets.extend(volume.secret.as_ref().and_then(|s| s.secret_name.clone()));
             let projected = volume.projected.as_ref().and_then(|p| p.sources.as_deref());
@@ -83,6 +87,8 @@ pub struct Material {
     pub secrets: BTreeMap<String, Arc<Secret>>,
     /// The tokens.
     pub tokens: BTreeMap<TokenRequest, String>,
+    /// Where the volumes of bound claims are on this node, or why they are not.
+    pub claims: BTreeMap<String, Result<PathBuf, String>>,
     /// The services that the pod's environment names.
     pub services: Vec<Arc<Service>>,
     /// The pod's addresses.
@@ -99,6 +105,18 @@ pub struct Material {
 pub struct MaterialError(pub String);
 
 impl Material {
+    /// Where the volume of the claim `name` is.
+    ///
+    /// # Errors
+    /// It is not bound, or its volume is not on this node.
+    pub fn claim(&self, name: &str) -> Result<&Path, MaterialError> {
+        match self.claims.get(name) {
+            Some(Ok(path)) => Ok(path),
+            Some(Err(why)) => Err(MaterialError(why.clone())),
+            None => Err(MaterialError(format!("persistentvolumeclaim {name:?} not found"))),
+        }
+    }
+
     /// The ConfigMap `name`; `None` where it is not there and need not be.
     ///
     /// # Errors

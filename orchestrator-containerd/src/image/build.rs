@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::archive::digest;
 use super::manifest::{CONFIG, Descriptor, LAYER, MANIFEST, Manifest, here};
 use super::spec::{FileSpec, ImageSpec, SpecError};
-use super::{ImageError, libraries};
+use super::{ImageError, elf, libraries};
 
 /// An image that was built: its blobs, and the one that names the others.
 #[derive(Clone, Debug)]
@@ -40,9 +40,9 @@ pub fn build(spec: &ImageSpec) -> Result<Built, ImageError> {
         "config": configuration(spec),
         "rootfs": {"type": "layers", "diff_ids": [layer_digest]},
     });
+    let config = Bytes::from(config.to_string());
     let mut blobs = BTreeMap::new();
-    let mut put = |kind: &str, bytes: Bytes| {
-        let digest = digest(&bytes);
+    let mut put = |kind: &str, digest: String, bytes: Bytes| {
         let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
         blobs.insert(digest.clone(), bytes);
         Descriptor { media_type: kind.into(), digest, size, ..Descriptor::default() }
@@ -50,11 +50,11 @@ pub fn build(spec: &ImageSpec) -> Result<Built, ImageError> {
     let manifest = Manifest {
         schema_version: 2,
         media_type: MANIFEST.into(),
-        config: put(CONFIG, config.to_string().into_bytes().into()),
-        layers: vec![put(LAYER, layer)],
+        config: put(CONFIG, digest(&config), config),
+        layers: vec![put(LAYER, layer_digest, layer)],
     };
     let bytes = serde_json::to_vec(&manifest).expect("a manifest is plain JSON");
-    let manifest = put(MANIFEST, bytes.into());
+    let manifest = put(MANIFEST, digest(&bytes), bytes.into());
     Ok(Built { blobs, manifest })
 }
 
@@ -113,16 +113,20 @@ impl Layer {
             let made = if file.bytes.is_empty() { file.text.as_bytes() } else { &file.bytes };
             return self.file(&path, made, mode.unwrap_or(0o644));
         }
-        self.copy(&file.from, &path, mode)?;
         if file.with_libraries {
+            let wrong = |why: String| SpecError::File { path: file.from.clone(), why };
+            let bytes = std::fs::read(&file.from).map_err(|error| wrong(error.to_string()))?;
+            let program = elf::strip(bytes).map_err(|why| wrong(why.into()))?;
+            self.file(&path, &program, mode.unwrap_or(0o755))?;
             for library in libraries::of(&file.from)? {
                 let path = inside(&library.display().to_string())?;
                 if !self.present.contains(&path) {
                     self.copy(&library, &path, None)?;
                 }
             }
+            return Ok(());
         }
-        Ok(())
+        self.copy(&file.from, &path, mode)
     }
 
     /// Copies a file, or a folder with all that is in it.

@@ -28,7 +28,8 @@ struct Segment {
     kind: u64,
     offset: u64,
     address: u64,
-    bytes: u64,
+    /// How many bytes it has in the file.
+    in_file: u64,
 }
 
 /// Reads what a program needs; nothing, for one that stands alone.
@@ -48,7 +49,7 @@ pub(super) fn read(file: &[u8]) -> Result<Elf, &'static str> {
     let Some(dynamic) = segments.iter().find(|segment| segment.kind == DYNAMIC) else {
         return Ok(elf);
     };
-    let entries = (0..dynamic.bytes / 16).map_while(|index| {
+    let entries = (0..dynamic.in_file / 16).map_while(|index| {
         let at = dynamic.offset.checked_add(index * 16)?;
         Some((word(file, at, 8)?, word(file, at + 8, 8)?))
     });
@@ -57,7 +58,7 @@ pub(super) fn read(file: &[u8]) -> Result<Elf, &'static str> {
     let Some((_, strings)) = strings else { return Ok(elf) };
     let home = segments.iter().find(|segment| {
         segment.kind == LOAD
-            && (segment.address..segment.address.saturating_add(segment.bytes)).contains(strings)
+            && (segment.address..segment.address.saturating_add(segment.in_file)).contains(strings)
     });
     let home = home.ok_or("its names are nowhere")?;
     let strings = strings - home.address + home.offset;
@@ -65,6 +66,24 @@ pub(super) fn read(file: &[u8]) -> Result<Elf, &'static str> {
         elf.needed.push(text(file, strings.checked_add(*name).ok_or(cut)?).ok_or(cut)?);
     }
     Ok(elf)
+}
+
+/// Cuts off what is only for debuggers: what follows the parts that are loaded.
+///
+/// # Errors
+/// It is no such program.
+pub(super) fn strip(mut file: Vec<u8>) -> Result<Vec<u8>, &'static str> {
+    read(&file)?;
+    let segments = segments(&file).ok_or("the file ends too soon")?;
+    let ends = segments.iter().map(|segment| segment.offset.saturating_add(segment.in_file));
+    let end = ends.max().and_then(|end| usize::try_from(end).ok()).unwrap_or(file.len());
+    if end < file.len() && end >= HEADER_BYTES {
+        file.truncate(end);
+        // There is no table of sections any more: neither its place nor its length nor its names.
+        file[40..48].fill(0);
+        file[60..64].fill(0);
+    }
+    Ok(file)
 }
 
 fn segments(file: &[u8]) -> Option<Vec<Segment>> {
@@ -76,7 +95,7 @@ fn segments(file: &[u8]) -> Option<Vec<Segment>> {
                 kind: word(file, at, 4)?,
                 offset: word(file, at + 8, 8)?,
                 address: word(file, at + 16, 8)?,
-                bytes: word(file, at + 32, 8)?,
+                in_file: word(file, at + 32, 8)?,
             })
         })
         .collect()
@@ -136,6 +155,22 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_needs_nothing() {
         assert_eq!(read(&program(62, &[0x90])), Ok(Elf::default()));
+    }
+
+    #[test]
+    fn a_stripped_program_still_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        let whole = std::fs::read("/bin/true").unwrap();
+        let mut padded = whole.clone();
+        padded.extend_from_slice(&[7; 5000]);
+        let stripped = strip(padded).unwrap();
+        assert!(stripped.len() <= whole.len());
+        assert_eq!(read(&stripped).unwrap(), read(&whole).unwrap());
+        let path = dir.path().join("true");
+        std::fs::write(&path, stripped).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&path, mode).unwrap();
+        assert!(std::process::Command::new(path).status().unwrap().success());
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub use housekeeping::list_images;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -46,7 +47,7 @@ pub struct ContainerdRuntime {
     core: Arc<Core>,
     info: RuntimeInfo,
     _follow: Task<()>,
-    daemon: Option<Daemon>,
+    daemon: Mutex<Option<Daemon>>,
 }
 
 /// What operations, events and sessions share.
@@ -120,7 +121,7 @@ impl ContainerdRuntime {
             let gone = RuntimeError::Unavailable("its events ended at once".into());
             return Err(unreachable(gone));
         }
-        Ok(Self { core, info, _follow: follow, daemon })
+        Ok(Self { core, info, _follow: follow, daemon: Mutex::new(daemon) })
     }
 
     /// The link to containerd, for images.
@@ -128,19 +129,31 @@ impl ContainerdRuntime {
         &self.core.link
     }
 
-    /// Ends every pod of this node, and removes what belongs to it.
+    /// Ends every pod of this node, its containers with `grace`, and removes what belongs to it.
     ///
     /// # Errors
     /// As for [`Runtime::sandbox`]; the first one, after all were tried.
-    pub async fn remove_all(&self) -> Result<(), RuntimeError> {
+    pub async fn remove_all(&self, grace: Duration) -> Result<(), RuntimeError> {
+        if !grace.is_zero() {
+            let running: Vec<ContainerId> = {
+                let table = self.core.table.lock();
+                let all = table.all_sandboxes().flat_map(|sandbox| &sandbox.containers);
+                let running = all.filter(|container| container.state.is_running());
+                running.map(|container| container.state.id.clone()).collect()
+            };
+            // Whoever does not end now ends with its sandbox.
+            let stops = running.iter().map(|id| self.core.stop(id, grace));
+            drop(futures::future::join_all(stops).await);
+        }
         let uids: Vec<String> = self.core.table.lock().uids().cloned().collect();
         let removals = uids.iter().map(|uid| self.core.remove_pod(uid));
         futures::future::join_all(removals).await.into_iter().collect()
     }
 
     /// Ends the containerd of its own; containers go on.
-    pub async fn stop(mut self) {
-        if let Some(daemon) = self.daemon.take() {
+    pub async fn stop(&self) {
+        let daemon = self.daemon.lock().take();
+        if let Some(daemon) = daemon {
             daemon.stop().await;
         }
     }

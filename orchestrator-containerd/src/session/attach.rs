@@ -100,7 +100,8 @@ async fn join(
 ) -> Result<Upgraded, RuntimeError> {
     let request = cri::AttachRequest {
         container_id: container.as_str().into(),
-        stdin: options.stdin,
+        // Of one that names no input containerd thinks that it has ended at once.
+        stdin: true,
         tty: options.tty,
         stdout: options.stdout,
         stderr: options.stderr && !options.tty,

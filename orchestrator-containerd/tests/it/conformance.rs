@@ -1,6 +1,7 @@
 //! The suite that every runtime must pass.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use orchestrator_core::runtime::{ContainerConfig, Runtime, SandboxConfig};
@@ -15,7 +16,7 @@ struct Emptied<'a>(&'a Host);
 impl Subject for Emptied<'_> {
     /// The same one again, after everything in it was removed: a containerd takes a while to start.
     async fn runtime(&self) -> Arc<dyn Runtime> {
-        self.0.runtime.remove_all().await.unwrap();
+        self.0.runtime.remove_all(Duration::ZERO).await.unwrap();
         Arc::clone(&self.0.runtime) as _
     }
 

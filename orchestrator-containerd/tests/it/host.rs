@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use orchestrator_containerd::image::{self, Archive, ImageSpec};
@@ -169,10 +170,9 @@ impl Host {
 
     /// Ends everything in order, and checks that nothing is left.
     pub async fn close(self) {
-        self.runtime.remove_all().await.unwrap();
+        self.runtime.remove_all(Duration::ZERO).await.unwrap();
         let Self { runtime, sweep, _dir, .. } = self;
-        // Readers of events and logs have gone by now, and with them what they held.
-        Arc::into_inner(runtime).expect("nobody else uses it").stop().await;
+        runtime.stop().await;
         sweep.check();
     }
 }

@@ -135,20 +135,21 @@ async fn the_containers_own_streams_are_joined() {
 async fn ports_are_reached_inside_the_pods_network() {
     let Some(host) = Host::new().await else { return };
     let sandbox = host.sandbox(|_| ()).await;
-    let serve = "echo echo from inside >/tmp/say; nc -ll -s 127.0.0.1 -p 8080 -e sh /tmp/say";
+    let serve = "echo from inside >/tmp/index.html; httpd -f -p 127.0.0.1:8080 -h /tmp";
     host.sh(&sandbox, serve, |_| ()).await;
     // It may not listen yet: then it is asked again, as a client does.
     let mut answer = String::new();
     for _ in 0..200 {
         match host.runtime.connect(sandbox.clone(), 8080).await {
             Ok(mut connection) => {
+                connection.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
                 connection.read_to_string(&mut answer).await.unwrap();
                 break;
             }
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(25)).await,
         }
     }
-    assert_eq!(answer, "from inside\n");
+    assert!(answer.ends_with("from inside\n"), "{answer}");
     let closed = host.runtime.connect(sandbox.clone(), 81).await.err().expect("nobody listens");
     assert!(closed.chain().contains("refused"), "{}", closed.chain());
     let missing = host.runtime.connect("no-such".into(), 80).await.err();

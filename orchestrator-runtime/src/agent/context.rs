@@ -11,6 +11,7 @@ use orchestrator_client::{Api, Client, Informer, Informers, Recorder};
 use orchestrator_core::Env;
 use orchestrator_core::runtime::Runtime;
 
+use super::pressure::Pressure;
 use super::{NodeConfig, Parts};
 use crate::plan::NodeFacts;
 use crate::volume::Volumes;
@@ -24,6 +25,7 @@ pub(crate) struct Context {
     pub(crate) nodes: Informer<k8s_openapi::api::core::v1::Node>,
     pub(crate) node: NodeConfig,
     pub(crate) facts: NodeFacts,
+    pub(crate) pressure: Pressure,
     recorder: Recorder,
 }
 
@@ -46,6 +48,7 @@ impl Context {
             nodes: parts.nodes,
             node,
             facts,
+            pressure: Pressure::default(),
             recorder: parts.recorder,
         }
     }
@@ -62,7 +65,8 @@ impl Context {
 
     /// The directories of a pod's volumes.
     pub(super) fn volumes(&self, uid: &str) -> Volumes {
-        Volumes::new(&self.node.volumes_root, uid)
+        let isolated = self.runtime.info().isolated;
+        Volumes::new(&self.node.volumes_root, uid).isolated(isolated)
     }
 
     /// What pods may use of the node.

@@ -84,7 +84,8 @@ async fn write_status(context: &Context, present: &Node) -> Result<(), Status> {
 
 fn wanted_status(context: &Context, before: Option<&NodeStatus>) -> NodeStatus {
     let now = Time(context.env.now());
-    node::status(&context.node, &context.runtime.info(), before, now)
+    let pressure = |condition: &str| context.pressure.holds(condition, context.env.now());
+    node::status(&context.node, &context.runtime.info(), before, now, pressure)
 }
 
 /// Writes the status where it is not true any more, or where it is time; tells whether it did.

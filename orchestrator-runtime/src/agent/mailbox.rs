@@ -11,6 +11,7 @@ use orchestrator_core::env::Busy;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::plan::Rejection;
 use crate::probe::Verdict;
 
 /// What a worker has not seen yet.
@@ -30,6 +31,8 @@ pub(super) struct Mail {
     pub(super) mirror: Option<Option<Arc<Pod>>>,
     /// Whether the object is gone.
     pub(super) gone: bool,
+    /// Why the pod has to go though nobody deletes it.
+    pub(super) evicted: Option<Rejection>,
     /// Whether something that the pod refers to has changed.
     pub(super) sources: bool,
     /// What probes say, in order; as many as a pod has probes, since each tells only changes.

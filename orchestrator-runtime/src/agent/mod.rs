@@ -26,6 +26,7 @@ mod mirror;
 mod node;
 mod orphans;
 mod pods;
+mod pressure;
 mod probes;
 mod selector;
 mod sources;
@@ -127,6 +128,9 @@ impl Agent {
         if let Some(keeper) = keeper {
             let logs = housekeeping::logs(env.clone(), Arc::clone(&keeper));
             tasks.push(env.spawn("log rotation", logs));
+            let pressure =
+                pressure::run(Arc::clone(&context), Arc::clone(&keeper), Arc::downgrade(&pods));
+            tasks.push(env.spawn("pressure", pressure));
             let images = housekeeping::images(Arc::clone(&context), keeper);
             tasks.push(env.spawn("image collection", images));
         }

@@ -44,12 +44,47 @@ pub(super) fn node(config: &NodeConfig) -> Node {
     }
 }
 
+/// The conditions: type, status, reason, message.
+type Finding = (&'static str, &'static str, &'static str, &'static str);
+
+/// What the node finds of itself; `pressure` tells which conditions of shortage hold.
+fn findings(pressure: impl Fn(&str) -> bool) -> [Finding; 4] {
+    let shortage = |short: Finding, enough: Finding| if pressure(short.0) { short } else { enough };
+    let (memory, disk, pid) = ("MemoryPressure", "DiskPressure", "PIDPressure");
+    [
+        shortage(
+            (
+                memory,
+                "True",
+                "KubeletHasInsufficientMemory",
+                "kubelet has insufficient memory available",
+            ),
+            (
+                memory,
+                "False",
+                "KubeletHasSufficientMemory",
+                "kubelet has sufficient memory available",
+            ),
+        ),
+        shortage(
+            (disk, "True", "KubeletHasDiskPressure", "kubelet has disk pressure"),
+            (disk, "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        ),
+        shortage(
+            (pid, "True", "KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+            (pid, "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        ),
+        ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+    ]
+}
+
 /// The status of a node whose agent runs; conditions keep the time of their last change.
 pub(super) fn status(
     config: &NodeConfig,
     runtime: &RuntimeInfo,
     before: Option<&NodeStatus>,
     now: Time,
+    pressure: impl Fn(&str) -> bool,
 ) -> NodeStatus {
     let capacity: BTreeMap<String, Quantity> =
         config.capacity.iter().map(|(k, v)| (k.clone(), Quantity(v.clone()))).collect();
@@ -57,17 +92,7 @@ pub(super) fn status(
     let mut addresses: Vec<NodeAddress> =
         config.addresses.iter().map(|ip| address("InternalIP", ip.to_string())).collect();
     addresses.push(address("Hostname", config.name.clone()));
-    let findings = [
-        (
-            "MemoryPressure",
-            "False",
-            "KubeletHasSufficientMemory",
-            "kubelet has sufficient memory available",
-        ),
-        ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-        ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-        ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
-    ];
+    let findings = findings(pressure);
     let known = before.and_then(|before| before.conditions.clone()).unwrap_or_default();
     let mut conditions: Vec<NodeCondition> = findings
         .map(|(kind, status, reason, message)| {

@@ -178,6 +178,23 @@ impl Pods {
         self.admission.admit(pod.uid(), pod, &node, &self.context.node.capacity)
     }
 
+    /// The pods that have not ended.
+    pub(super) fn running(&self) -> Vec<Arc<Pod>> {
+        let ended = |pod: &Pod| {
+            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+            pod.is_terminating() || matches!(phase, Some("Succeeded" | "Failed"))
+        };
+        let table = self.table.lock();
+        table.values().map(|entry| Arc::clone(&entry.pod)).filter(|pod| !ended(pod)).collect()
+    }
+
+    /// Fails a pod because the node needs what it uses.
+    pub(super) fn evict(&self, uid: &str, why: Rejection) {
+        if let Some(entry) = self.table.lock().get(uid) {
+            entry.mailbox.put(|mail| mail.evicted = Some(why));
+        }
+    }
+
     /// Gives back what a pod used: it runs no more.
     pub(super) fn release(&self, uid: &str) {
         self.admission.release(uid);

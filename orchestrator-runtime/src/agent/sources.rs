@@ -2,10 +2,13 @@
 //! them.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, PersistentVolume, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
+};
 use orchestrator_client::{Kind, KindExt};
 use orchestrator_core::{Object, ObjectKey, Status};
 use serde_json::json;
@@ -69,6 +72,11 @@ pub(super) async fn material(
             material.secrets.insert(name, found);
         }
     }
+    for name in references.claims {
+        if let Some(place) = claim(context, pod, &name).await? {
+            material.claims.insert(name, place);
+        }
+    }
     for request in references.tokens {
         let value = token(context, pod, &request, tokens).await?;
         material.tokens.insert(request, value);
@@ -96,6 +104,33 @@ async fn find<K: Kind>(context: &Context, pod: &Pod, name: &str) -> Result<Optio
         Some(found) => Ok(Some(found)),
         None => context.client.api::<K>().find(&key).await,
     }
+}
+
+/// Where the volume of a claim is on this node; `None` without such a claim.
+async fn claim(
+    context: &Context,
+    pod: &Pod,
+    name: &str,
+) -> Result<Option<Result<PathBuf, String>>, Status> {
+    let key = ObjectKey::new(pod.namespace(), name);
+    let claim = context.client.api::<PersistentVolumeClaim>().find(&key).await?;
+    let Some(claim) = claim else { return Ok(None) };
+    let volume = claim.spec.as_ref().and_then(|spec| spec.volume_name.clone());
+    let Some(volume) = volume.filter(|name| !name.is_empty()) else {
+        return Ok(Some(Err(format!("persistentvolumeclaim {name:?} is not bound"))));
+    };
+    let key = ObjectKey::cluster(volume.as_str());
+    let found = context.client.api::<PersistentVolume>().find(&key).await?;
+    let spec = found.as_ref().and_then(|found| found.spec.as_ref());
+    let local = spec.and_then(|spec| spec.local.as_ref()).map(|local| local.path.clone());
+    let host = || spec.and_then(|spec| spec.host_path.as_ref()).map(|host| host.path.clone());
+    Ok(Some(match local.or_else(host) {
+        Some(path) if Path::new(&path).exists() => Ok(PathBuf::from(path)),
+        Some(path) => Err(format!("path {path:?} of persistentvolume {volume:?} does not exist")),
+        None => {
+            Err(format!("persistentvolume {volume:?} is of a type that this node does not know"))
+        }
+    }))
 }
 
 async fn token(

@@ -110,6 +110,8 @@ impl Start {
             let present = runtime.image(ImageOp::Status(image.clone())).await;
             if present.map_err(|error| self.refused(&error))?.is_some() {
                 if self.context.is_real() {
+                    let told = "already present on machine and can be accessed by the pod";
+                    self.normal("Pulled", format!("Container image {image:?} {told}"));
                     return Ok(());
                 }
                 // A simulated image is there once it has been pulled, which its stages decide.
@@ -121,8 +123,23 @@ impl Start {
             }
         }
         let auth = self.pull_secrets().await;
-        let pull = ImageOp::Pull { image, pod: self.pod.uid().to_owned(), auth };
-        runtime.image(pull).await.map(drop).map_err(|error| self.refused(&error))
+        let pull = ImageOp::Pull { image: image.clone(), pod: self.pod.uid().to_owned(), auth };
+        if !self.context.is_real() {
+            return runtime.image(pull).await.map(drop).map_err(|error| self.refused(&error));
+        }
+        self.normal("Pulling", format!("Pulling image {image:?}"));
+        let began = self.context.env.instant();
+        let pulled = runtime.image(pull).await.map_err(|error| self.refused(&error))?;
+        let millis = (self.context.env.instant() - began).as_millis();
+        let bytes = pulled.map_or(0, |image| image.bytes);
+        self.normal(
+            "Pulled",
+            format!(
+                "Successfully pulled image {image:?} in {millis}ms ({millis}ms including \
+                 waiting). Image size: {bytes} bytes."
+            ),
+        );
+        Ok(())
     }
 
     /// The contents of the pod's pull secrets; one that is missing is left out.

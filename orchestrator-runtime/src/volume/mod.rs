@@ -6,6 +6,8 @@
 //! something changed, so writing again is how a volume follows its sources.
 
 mod atomic;
+mod group;
+mod memory;
 mod mounts;
 mod payload;
 
@@ -14,6 +16,8 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1::{HostPathVolumeSource, Pod, Volume};
+use orchestrator_client::KindExt;
+use orchestrator_core::Quantity;
 
 use crate::material::{Material, MaterialError};
 
@@ -46,12 +50,21 @@ pub enum VolumeError {
 #[derive(Clone, Debug)]
 pub struct Volumes {
     root: PathBuf,
+    isolated: bool,
 }
 
 impl Volumes {
     /// The volumes of the pod `uid` below `root`.
     pub fn new(root: &Path, uid: &str) -> Self {
-        Self { root: root.join(uid) }
+        Self { root: root.join(uid), isolated: false }
+    }
+
+    /// Makes volumes in memory, and gives them to the pod's group: as root, for containers that
+    /// have users of their own.
+    #[must_use]
+    pub fn isolated(mut self, isolated: bool) -> Self {
+        self.isolated = isolated;
+        self
     }
 
     /// Where a volume is.
@@ -85,14 +98,30 @@ impl Volumes {
             return check_host_path(host);
         }
         let dir = self.path(volume);
-        if volume.empty_dir.is_some() {
-            std::fs::create_dir_all(&dir)?;
-            std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o777))?;
-            return Ok(());
+        let group = group::of(pod).filter(|_| self.isolated);
+        if let Some(claim) = claim_of(pod, volume) {
+            let target = material.claim(&claim)?;
+            return Ok(lead(&dir, target)?);
         }
-        let payload = payload(pod, volume, material)?.ok_or(VolumeError::Unsupported)?;
+        if let Some(empty) = &volume.empty_dir {
+            if !dir.exists() {
+                std::fs::create_dir_all(&dir)?;
+                std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o777))?;
+            }
+            if self.isolated && empty.medium.as_deref() == Some("Memory") {
+                let limit = empty.size_limit.as_ref().and_then(|limit| limit.0.parse().ok());
+                let limit = limit.map(|limit: Quantity| limit.milli_value() / 1000);
+                memory::set_up(&dir, limit.and_then(|bytes| u64::try_from(bytes).ok()))?;
+            }
+            return Ok(group.map_or(Ok(()), |group| group::give(&dir, group))?);
+        }
+        let mut payload = payload(pod, volume, material)?.ok_or(VolumeError::Unsupported)?;
         std::fs::create_dir_all(&dir)?;
-        Ok(atomic::write(&dir, &payload)?)
+        if group.is_some() {
+            group::share(&mut payload);
+        }
+        atomic::write(&dir, &payload)?;
+        Ok(group.map_or(Ok(()), |group| group::give(&dir, group))?)
     }
 
     /// Removes all of the pod's volumes; what host paths hold stays.
@@ -100,11 +129,32 @@ impl Volumes {
     /// # Errors
     /// The disk's.
     pub fn remove(&self) -> io::Result<()> {
+        for entry in std::fs::read_dir(&self.root).into_iter().flatten().flatten() {
+            memory::remove(&entry.path())?;
+        }
         match std::fs::remove_dir_all(&self.root) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,
         }
     }
+}
+
+/// The claim that a volume shows: its own, or the one that was made for it.
+pub fn claim_of(pod: &Pod, volume: &Volume) -> Option<String> {
+    let own = volume.persistent_volume_claim.as_ref().map(|claim| claim.claim_name.clone());
+    let made = || volume.ephemeral.as_ref().map(|_| format!("{}-{}", pod.name(), volume.name));
+    own.or_else(made)
+}
+
+/// Makes `dir` a link to `target`: what is there belongs to somebody else and outlives the pod.
+fn lead(dir: &Path, target: &Path) -> io::Result<()> {
+    if std::fs::read_link(dir).is_ok_and(|present| present == target) {
+        return Ok(());
+    }
+    if let Some(above) = dir.parent() {
+        std::fs::create_dir_all(above)?;
+    }
+    std::os::unix::fs::symlink(target, dir)
 }
 
 /// Checks, and where the type says so makes, a path of the host.

@@ -14,7 +14,7 @@ use crate::material::{Material, MaterialError};
 /// The mode of files where the volume does not say.
 const DEFAULT_MODE: i32 = 0o644;
 
-/// The mode of token files, which only their owner may read.
+/// The mode of token files in a pod whose files have a group, which may read them too.
 const TOKEN_MODE: i32 = 0o600;
 
 /// The files of a volume, by path.
@@ -82,7 +82,9 @@ impl Files<'_> {
         if let Some(source) = &projection.service_account_token {
             let token = self.material.tokens.get(&source.into()).cloned();
             let token = token.ok_or_else(|| MaterialError("no service account token".into()))?;
-            self.add(&source.path, token.into_bytes(), Some(TOKEN_MODE))?;
+            // Where the pod's files have a group, only it may read the token.
+            let mode = super::group::of(self.pod).map(|_| TOKEN_MODE);
+            self.add(&source.path, token.into_bytes(), mode)?;
         }
         if projection.cluster_trust_bundle.is_some() || projection.pod_certificate.is_some() {
             let why = "clusterTrustBundle and podCertificate are not supported by this node";

@@ -161,6 +161,12 @@ impl Worker {
         if mail.gone {
             self.gone();
         }
+        if let Some(evicted) = mail.evicted
+            && self.memory.rejection.is_none()
+        {
+            self.context.warning(&self.pod, "", &evicted.reason, evicted.message.clone());
+            self.memory.rejection = Some(evicted);
+        }
         for verdict in &mail.verdicts {
             probes::learn(&mut self.memory, &self.pod, verdict);
         }

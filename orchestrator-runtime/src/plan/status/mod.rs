@@ -60,7 +60,7 @@ pub fn status(view: View<'_>, node: &NodeFacts) -> PodStatus {
         ..before
     };
     // A pod that the node did not take has no container statuses, as nothing of it was tried.
-    if view.memory.rejection.is_some() {
+    if view.memory.rejection.is_some() && view.state.sandbox.is_none() {
         status.init_container_statuses = None;
         status.container_statuses = None;
         status.ephemeral_container_statuses = None;

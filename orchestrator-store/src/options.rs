@@ -36,15 +36,16 @@ impl Default for Logged {
 /// The methods of a builder that set [`Common`].
 macro_rules! common_options {
     () => {
-        /// Bounds the store by `limits`; an existing one from now on.
+        /// Bounds the store by `limits`; an existing one that is this process's alone from now on.
         pub fn limits(mut self, limits: $crate::Limits) -> Self {
             self.common.limits = limits;
             self
         }
 
-        /// Compacts what is older than `age`, give or take an eighth; otherwise only the
-        /// [`Limits`](crate::Limits) and [`Store::compact`](orchestrator_core::Store::compact) do.
-        /// Writes then need a tokio runtime.
+        /// Compacts what is older than `age`, give or take an eighth, or as much again where
+        /// several members agree; otherwise only the [`Limits`](crate::Limits) and
+        /// [`Store::compact`](orchestrator_core::Store::compact) do. Writes then need a tokio
+        /// runtime.
         pub fn keep_history(mut self, age: std::time::Duration) -> Self {
             self.common.keep_history = Some(age);
             self
@@ -56,7 +57,7 @@ macro_rules! common_options {
 #[cfg(feature = "durable")]
 macro_rules! logged_options {
     () => {
-        /// What the member is called.
+        /// What the member is called; unique among members of one store.
         pub fn name(mut self, name: impl Into<String>) -> Self {
             self.logged.name = name.into();
             self

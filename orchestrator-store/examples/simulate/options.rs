@@ -1,6 +1,7 @@
 //! What the command line says.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use orchestrator_store::planted::{Fault, Planted};
 use orchestrator_store::sim::Profile;
@@ -16,6 +17,7 @@ cargo xtask simulate [OPTIONS]
   --replay SEED    plays one seed, cuts it smaller if it fails, and shows it
   --keep PARTS     plays only these parts of the seed, as a replay has told them
   --faults N       up to so many faults in a run, 6 by default
+  --lasting MS     how long each run lasts, 10000 by default
   --planted FAULT  with a fault in the engine, which some seed must find; `--planted list`
   --threads N      how many seeds at a time, one for each core by default
   --profile NAME   builds with another profile than release, such as quick";
@@ -30,13 +32,14 @@ pub struct Options {
     pub keep: Option<Keep>,
     pub planted: Option<Fault>,
     pub faults: Option<usize>,
+    pub lasting: Option<Duration>,
     pub threads: usize,
 }
 
 /// Reads the arguments.
 pub fn parse(arguments: &[String]) -> Result<Options, String> {
     let (mut engine, mut planted) = ("durable".to_owned(), None);
-    let (mut keep, mut most) = (None, None);
+    let (mut keep, mut most, mut lasting) = (None, None, None);
     let (mut seeds, mut from, mut replay) = (200, 0, None);
     let mut threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut rest = arguments.iter();
@@ -50,6 +53,7 @@ pub fn parse(arguments: &[String]) -> Result<Options, String> {
             "--keep" => keep = Some(value()?.parse().map_err(|why| format!("{why}"))?),
             "--threads" => threads = usize::try_from(number(value()?)?).unwrap_or(1).max(1),
             "--faults" => most = usize::try_from(number(value()?)?).ok(),
+            "--lasting" => lasting = Some(Duration::from_millis(number(value()?)?)),
             "--planted" => planted = Some(fault(value()?)?),
             _ => return Err(format!("unknown option {name}\n\n{HELP}")),
         }
@@ -57,10 +61,13 @@ pub fn parse(arguments: &[String]) -> Result<Options, String> {
     let faults = planted.map_or(Planted::NONE, Planted::only);
     let subject = engines::subject(&engine, faults).ok_or(format!("no engine {engine:?}"))?;
     let profile = subject.profile();
-    let subject =
-        subject.with_profile(Profile { faults: most.unwrap_or(profile.faults), ..profile });
-    let subject = Arc::new(subject);
-    Ok(Options { engine, subject, seeds, from, replay, keep, planted, faults: most, threads })
+    let subject = subject.with_profile(Profile {
+        faults: most.unwrap_or(profile.faults),
+        lasting: lasting.unwrap_or(profile.lasting),
+        ..profile
+    });
+    let (subject, faults) = (Arc::new(subject), most);
+    Ok(Options { engine, subject, seeds, from, replay, keep, planted, faults, lasting, threads })
 }
 
 impl Options {
@@ -72,6 +79,9 @@ impl Options {
         }
         if let Some(most) = self.faults {
             command += &format!(" --faults {most}");
+        }
+        if let Some(lasting) = self.lasting {
+            command += &format!(" --lasting {}", lasting.as_millis());
         }
         if let Some(keep) = keep {
             command += &format!(" --keep '{keep}'");

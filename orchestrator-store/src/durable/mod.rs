@@ -37,6 +37,8 @@ mod writer;
 
 pub use builder::Builder;
 pub use open::OpenError;
+#[cfg(feature = "raft")]
+pub(crate) use restore::begin_leases_anew;
 
 use std::sync::Arc;
 

@@ -53,7 +53,7 @@ fn fill(disk: Arc<dyn Disk>, identity: &Identity, mut mvcc: Mvcc) -> Result<(), 
 }
 
 /// The new store's time begins at zero, whatever that of the old one was.
-fn begin_leases_anew(mvcc: &mut Mvcc) {
+pub(crate) fn begin_leases_anew(mvcc: &mut Mvcc) {
     for lease in mvcc.leases().list(Duration::ZERO) {
         mvcc.lease(LeaseOp::KeepAlive(lease.id), Duration::ZERO).expect("the lease is listed");
     }

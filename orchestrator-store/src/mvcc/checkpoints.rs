@@ -18,7 +18,7 @@ use super::root::Root;
 const MIN_EVENTS_APART: usize = if cfg!(test) { 4 } else { 4096 };
 
 /// One kept root per this part of the keys: then few writes find their path shared with one.
-const KEYS_PER_EVENT: usize = 4;
+const KEYS_PER_EVENT: usize = 8;
 
 /// Kept roots, by revision.
 #[derive(Clone, Debug, Default)]

@@ -10,7 +10,7 @@ use imbl::OrdMap;
 use orchestrator_core::store::{Event, Key, KeyRange, Revision};
 
 use super::tally::Tally;
-use super::tree::Tree;
+use super::tree::{Iter, Tree};
 
 /// The coming and going of keys, in revisions that follow each other.
 #[derive(Clone, Debug, Default)]
@@ -59,10 +59,7 @@ impl Churn {
     }
 
     /// The deleted keys of `keys` in order, and when each was deleted last.
-    pub(super) fn gone<'a>(
-        &'a self,
-        keys: &'a KeyRange,
-    ) -> impl Iterator<Item = (&'a Key, &'a Revision)> {
+    pub(super) fn gone<'a>(&'a self, keys: &'a KeyRange) -> Iter<'a, Revision> {
         self.gone.iter(keys)
     }
 

@@ -21,10 +21,10 @@ pub(super) fn holds(compare: &Compare, root: &Root) -> bool {
 fn one(compare: &Compare, entry: Option<&Entry>) -> bool {
     let number = |of: fn(&Entry) -> Revision| entry.map_or(Revision::ZERO, of);
     let order = match &compare.target {
-        Target::Version(wanted) => entry.map_or(0, |entry| entry.version).cmp(wanted),
-        Target::CreateRevision(wanted) => number(|entry| entry.create_revision).cmp(wanted),
+        Target::Version(wanted) => entry.map_or(0, Entry::version).cmp(wanted),
+        Target::CreateRevision(wanted) => number(Entry::create_revision).cmp(wanted),
         Target::ModRevision(wanted) => number(|entry| entry.mod_revision).cmp(wanted),
-        Target::Lease(wanted) => entry.map_or(0, |entry| entry.lease).cmp(wanted),
+        Target::Lease(wanted) => entry.map_or(0, Entry::lease).cmp(wanted),
         Target::Value(wanted) => match entry {
             Some(entry) => entry.value.bytes().cmp(wanted.bytes()),
             None => return false,

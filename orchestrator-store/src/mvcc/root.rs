@@ -3,42 +3,81 @@
 use orchestrator_core::store::{Event, Key, KeyRange, KeyValue, LeaseId, RangeResponse, Revision};
 use orchestrator_core::value::Value;
 
-use super::tree::{Bulk, Tree};
+use super::tree::{Bulk, Iter, Tree};
 
 /// What a root remembers of a key.
+///
+/// A store has millions of these, so the numbers that are nearly always small have little room,
+/// and a key that has others pays for it alone.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) value: Value,
-    pub(crate) create_revision: Revision,
     pub(crate) mod_revision: Revision,
-    pub(crate) version: u64,
-    pub(crate) lease: LeaseId,
+    /// How many revisions before `mod_revision` the key was made.
+    age: u32,
+    version: u32,
+    rare: Option<Box<Rare>>,
+}
+
+/// What does not fit an entry: of a key with a lease, or one whose numbers are large.
+#[derive(Clone, Debug)]
+struct Rare {
+    age: u64,
+    version: u64,
+    lease: LeaseId,
 }
 
 impl Entry {
-    pub(crate) fn to_kv(&self, key: &Key) -> KeyValue {
-        self.clone().into_kv(key)
+    pub(super) fn new(
+        value: Value,
+        (create_revision, mod_revision): (Revision, Revision),
+        version: u64,
+        lease: LeaseId,
+    ) -> Self {
+        let age = mod_revision.get().saturating_sub(create_revision.get());
+        match (u32::try_from(age), u32::try_from(version), lease) {
+            (Ok(age), Ok(version), 0) => Self { value, mod_revision, age, version, rare: None },
+            _ => {
+                let rare = Some(Box::new(Rare { age, version, lease }));
+                Self { value, mod_revision, age: 0, version: 0, rare }
+            }
+        }
     }
 
-    pub(crate) fn into_kv(self, key: &Key) -> KeyValue {
+    pub(crate) fn create_revision(&self) -> Revision {
+        let age = self.rare.as_ref().map_or(u64::from(self.age), |rare| rare.age);
+        Revision::new(self.mod_revision.get() - age)
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.rare.as_ref().map_or(u64::from(self.version), |rare| rare.version)
+    }
+
+    pub(crate) fn lease(&self) -> LeaseId {
+        self.rare.as_ref().map_or(0, |rare| rare.lease)
+    }
+
+    pub(crate) fn to_kv(&self, key: &Key) -> KeyValue {
         KeyValue {
             key: key.clone(),
-            value: self.value,
-            create_revision: self.create_revision,
+            value: self.value.clone(),
+            create_revision: self.create_revision(),
             mod_revision: self.mod_revision,
-            version: self.version,
-            lease: self.lease,
+            version: self.version(),
+            lease: self.lease(),
         }
     }
 
     pub(super) fn from_kv(kv: &KeyValue) -> Self {
-        Self {
-            value: kv.value.clone(),
-            create_revision: kv.create_revision,
-            mod_revision: kv.mod_revision,
-            version: kv.version,
-            lease: kv.lease,
-        }
+        let revisions = (kv.create_revision, kv.mod_revision);
+        Self::new(kv.value.clone(), revisions, kv.version, kv.lease)
+    }
+
+    pub(crate) fn into_kv(self, key: &Key) -> KeyValue {
+        let (create_revision, version, lease) =
+            (self.create_revision(), self.version(), self.lease());
+        let Self { value, mod_revision, .. } = self;
+        KeyValue { key: key.clone(), value, create_revision, mod_revision, version, lease }
     }
 }
 
@@ -97,10 +136,7 @@ impl Root {
     }
 
     /// The keys of `keys` in order.
-    pub(crate) fn iter<'a>(
-        &'a self,
-        keys: &'a KeyRange,
-    ) -> impl Iterator<Item = (&'a Key, &'a Entry)> {
+    pub(crate) fn iter<'a>(&'a self, keys: &'a KeyRange) -> Iter<'a, Entry> {
         self.map.iter(keys)
     }
 
@@ -173,5 +209,37 @@ impl Filling {
 
     pub(super) fn finish(self) -> Root {
         Root { map: self.map.finish(), bytes: self.bytes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_keeps_every_number_and_is_small() {
+        assert_eq!(size_of::<Entry>(), 32);
+        let large = u64::from(u32::MAX);
+        for (create, modified, version, lease) in [
+            (2, 2, 1, 0),
+            (2, 9, 3, 0),
+            (2, 9, 3, 7),
+            (2, 9, 3, -1),
+            (1, large + 1, 1, 0),
+            (1, large + 2, 1, 0),
+            (5, 6, large + 1, 0),
+        ] {
+            let kv = KeyValue {
+                key: Key::from("a"),
+                value: Value::from_bytes("v"),
+                create_revision: Revision::new(create),
+                mod_revision: Revision::new(modified),
+                version,
+                lease,
+            };
+            let entry = Entry::from_kv(&kv);
+            assert_eq!(entry.to_kv(&kv.key), kv);
+            assert_eq!(entry.into_kv(&kv.key), kv);
+        }
     }
 }

@@ -179,13 +179,10 @@ impl Applying<'_> {
         let (kv, prev) = self.mvcc.root.put(key, |present| {
             let value = value.or_else(|| present.map(|present| present.value.clone()));
             let value = value.expect("the check saw the key whose value is kept");
-            Entry {
-                value,
-                create_revision: present.map_or(revision, |present| present.create_revision),
-                mod_revision: revision,
-                version: present.map_or(1, |present| present.version + 1),
-                lease: lease.unwrap_or_else(|| present.map_or(0, |present| present.lease)),
-            }
+            let created = present.map_or(revision, Entry::create_revision);
+            let version = present.map_or(1, |present| present.version() + 1);
+            let lease = lease.unwrap_or_else(|| present.map_or(0, Entry::lease));
+            Entry::new(value, (created, revision), version, lease)
         });
         self.move_lease(&kv, prev.as_ref().map_or(0, |prev| prev.lease));
         self.events.push(Arc::new(Event { kv, prev: prev.clone(), deleted: false }));
@@ -215,8 +212,8 @@ impl Applying<'_> {
 
     fn delete_key(&mut self, key: &[u8]) -> Option<KeyValue> {
         let (key, old) = self.mvcc.root.remove(key)?;
-        if old.lease != 0 {
-            self.mvcc.leases.detach(old.lease, key.as_bytes());
+        if old.lease() != 0 {
+            self.mvcc.leases.detach(old.lease(), key.as_bytes());
         }
         let prev = old.into_kv(&key);
         let kv = KeyValue {

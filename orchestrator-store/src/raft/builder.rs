@@ -7,13 +7,13 @@ use std::time::Duration;
 use orchestrator_core::Env;
 
 use super::network::Transport;
-use super::start;
 use super::witness::Witness;
 use super::{RaftStore, StartError};
+use super::{restore, start};
 use crate::disk::{Disk, Files};
-use crate::mvcc::Limits;
+use crate::mvcc::Mvcc;
 use crate::operator::MemberId;
-use crate::planted::Planted;
+use crate::options::{Common, Logged, common_options, logged_options};
 
 /// A member that a cluster begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,38 +62,36 @@ pub(super) struct Images {
 }
 
 /// The options of a [`RaftStore`].
+///
+/// Limits are agreed on: those of the first leader hold for all members, for good. History is kept
+/// as the member that leads was told.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
-    pub(super) name: String,
+    pub(super) common: Common,
+    pub(super) logged: Logged,
     pub(super) peer_urls: Vec<String>,
     pub(super) client_urls: Vec<String>,
     pub(super) initial: Vec<InitialMember>,
     pub(super) join: Vec<String>,
     pub(super) learner: bool,
     pub(super) token: String,
-    pub(super) limits: Limits,
-    pub(super) keep_history: Option<Duration>,
-    pub(super) segment_bytes: Option<u64>,
     pub(super) timing: Timing,
     pub(super) images: Images,
-    pub(super) planted: Planted,
     pub(super) witness: Witness,
 }
 
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            name: "default".into(),
+            common: Common::default(),
+            logged: Logged::default(),
             peer_urls: Vec::new(),
             client_urls: Vec::new(),
             initial: Vec::new(),
             join: Vec::new(),
             learner: false,
             token: String::new(),
-            limits: Limits::default(),
-            keep_history: None,
-            segment_bytes: None,
             timing: Timing {
                 heartbeat: Duration::from_millis(50),
                 election_min: Duration::from_millis(150),
@@ -102,18 +100,14 @@ impl Default for Builder {
                 request: Duration::from_millis(5_600),
             },
             images: Images { entries: 500_000, bytes: 256 << 20, kept_entries: 2_000 },
-            planted: Planted::NONE,
             witness: Witness::default(),
         }
     }
 }
 
 impl Builder {
-    /// What the member is called; unique among the members.
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
-        self
-    }
+    common_options!();
+    logged_options!();
 
     /// Where others reach this member; otherwise as [`initial`](Self::initial) says.
     pub fn peer_url(mut self, url: impl Into<String>) -> Self {
@@ -152,24 +146,6 @@ impl Builder {
         self
     }
 
-    /// Bounds the store; those of the first leader hold for all, for good.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Compacts what is older than `age`, give or take as much again.
-    pub fn keep_history(mut self, age: Duration) -> Self {
-        self.keep_history = Some(age);
-        self
-    }
-
-    /// The size of the log's files; otherwise 64 MiB.
-    pub fn segment_bytes(mut self, bytes: u64) -> Self {
-        self.segment_bytes = Some(bytes);
-        self
-    }
-
     /// How long a follower waits for its leader, drawn anew each time from `min` to `max`;
     /// otherwise 150 to 300 ms. Leaders give signs of life three times in the shortest.
     pub fn election_timeout(mut self, min: Duration, max: Duration) -> Self {
@@ -194,18 +170,46 @@ impl Builder {
         self
     }
 
-    /// Plants faults, for the test of the tests.
-    #[doc(hidden)]
-    pub fn planted(mut self, planted: Planted) -> Self {
-        self.planted = planted;
-        self
-    }
-
     /// Tells `witness` what happens inside.
     #[cfg(feature = "simulation")]
     pub(crate) fn witness(mut self, witness: Witness) -> Self {
         self.witness = witness;
         self
+    }
+
+    /// The first member that this one is, if it is one.
+    pub(super) fn this(&self) -> Option<&InitialMember> {
+        let named = self.initial.iter().find(|member| member.name == self.logged.name);
+        named.filter(|member| member.id != 0)
+    }
+
+    /// Makes the member on the empty `disk` of `mvcc`, as an [image](crate::image) has brought it
+    /// here, so that it can be started. All [`initial`](Self::initial) members are made so, of
+    /// equal images; they have its revisions, and leases that begin anew.
+    ///
+    /// # Errors
+    /// [`NotInitial`](StartError::NotInitial), or the disk is not empty, or has failed.
+    pub async fn restore(
+        self,
+        disk: Arc<dyn Disk>,
+        mvcc: Mvcc,
+        env: &Env,
+    ) -> Result<(), StartError> {
+        restore::restore(self, disk, mvcc, env).await
+    }
+
+    /// Makes the member in the empty folder `folder` of `mvcc`; see [`restore`](Self::restore).
+    ///
+    /// # Errors
+    /// See [`restore`](Self::restore).
+    pub async fn restore_path(
+        self,
+        folder: impl AsRef<Path>,
+        mvcc: Mvcc,
+        env: &Env,
+    ) -> Result<(), StartError> {
+        let disk = Files::new(folder.as_ref()).map_err(StartError::Disk)?;
+        self.restore(Arc::new(disk), mvcc, env).await
     }
 
     /// Starts the member on `disk`: goes on where it ended, begins its cluster, or joins one.

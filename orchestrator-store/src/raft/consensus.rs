@@ -63,10 +63,11 @@ impl Consensus {
     /// Whether this member, as the leader, has not heard of a majority for too long: then it may
     /// not lead any more, and takes nothing that it could not tell the outcome of.
     fn is_cut_off(&self, metrics: &RaftMetrics<Types>) -> bool {
-        let others = metrics.membership_config.voter_ids().any(|id| id != self.this);
         let patience = self.timing.election_max * ELECTIONS_CUT_OFF;
         let acked = metrics.last_quorum_acked;
-        others && acked.is_some_and(|acked| acked.age(&self.env) > patience)
+        // Who the voters are last: asked often, and it costs most.
+        acked.is_some_and(|acked| acked.age(&self.env) > patience)
+            && metrics.membership_config.voter_ids().any(|id| id != self.this)
     }
 
     fn not_leader(&self) -> NotLeader {
@@ -208,7 +209,8 @@ impl Agreement for Consensus {
         match kind {
             CallKind::Append => {
                 let (place, request) = decoded(body, Reader::append).map_err(malformed)?;
-                let appended = self.raft.append_entries(request);
+                // Large, and moved on its way: one place for it, not three copies of each.
+                let appended = Box::pin(self.raft.append_entries(request));
                 let answer = self.turnstile.pass(from, place, appended).await?.map_err(stopped)?;
                 Ok(encoded(|out| out.append_answer(&answer)))
             }

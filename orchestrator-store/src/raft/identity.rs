@@ -58,6 +58,18 @@ fn read(from: &mut Reader) -> Result<Identity, crate::wire::WireError> {
     Ok(Identity { cluster: from.number()?, id: from.number()?, token: from.number()? })
 }
 
+/// Who the member is whose state was restored, of which `sum` is a checksum.
+pub(super) fn restored(builder: &Builder, sum: u32, token: u64) -> Result<Identity, StartError> {
+    let this = builder.this().ok_or(StartError::NotInitial)?;
+    let cluster = cluster_id(&builder.initial, &builder.token, Some(sum));
+    Ok(Identity { cluster, id: this.id, token })
+}
+
+/// Notes who the member on `disk` is.
+pub(super) fn note(disk: &dyn Disk, identity: &Identity, planted: Planted) -> std::io::Result<()> {
+    store_member(disk, planted, |out| write(identity, out))
+}
+
 fn write(identity: &Identity, out: &mut Writer<'_>) {
     out.number(identity.cluster);
     out.number(identity.id);
@@ -74,22 +86,20 @@ struct Finder<'a> {
 impl Finder<'_> {
     async fn store(&self, identity: Identity) -> Result<Identity, StartError> {
         let (disk, planted, noted) =
-            (Arc::clone(self.disk), self.builder.planted, identity.clone());
-        let store = move || store_member(&*disk, planted, |out| write(&noted, out));
-        self.env.blocking(store).await.map_err(StartError::Disk)?;
+            (Arc::clone(self.disk), self.builder.logged.planted, identity.clone());
+        self.env.blocking(move || note(&*disk, &noted, planted)).await.map_err(StartError::Disk)?;
         Ok(identity)
     }
 
     /// Begins a cluster, unless it runs already and this member was part of it.
     async fn begin(&self, token: u64) -> Result<Identity, StartError> {
-        let Builder { name, initial, token: cluster_token, planted, .. } = self.builder;
-        let this = initial.iter().find(|member| member.name == *name);
-        let this = this.filter(|member| member.id != 0).ok_or(StartError::NotInitial)?;
-        let cluster = cluster_id(initial, cluster_token);
+        let Builder { logged, initial, token: cluster_token, .. } = self.builder;
+        let this = self.builder.this().ok_or(StartError::NotInitial)?;
+        let cluster = cluster_id(initial, cluster_token, None);
         let others = initial.iter().filter(|member| member.id != this.id);
         let known = others.map(|other| self.is_known_to(other, cluster, this.id));
         let known = futures::future::join_all(known).await;
-        if known.contains(&true) && !reuses(*planted) {
+        if known.contains(&true) && !reuses(logged.planted) {
             return Err(StartError::LostData);
         }
         self.store(Identity { cluster, id: this.id, token }).await
@@ -161,13 +171,12 @@ fn reuses(planted: Planted) -> bool {
 
 /// How this member describes itself.
 pub(super) fn node(builder: &Builder, token: u64) -> Node {
-    let initial = builder.initial.iter().find(|member| member.name == builder.name);
-    let peer_urls = match initial {
+    let peer_urls = match builder.this() {
         Some(member) if builder.peer_urls.is_empty() => member.peer_urls.clone(),
         _ => builder.peer_urls.clone(),
     };
     let client_urls = builder.client_urls.clone();
-    Node { name: builder.name.clone(), peer_urls, client_urls, token }
+    Node { name: builder.logged.name.clone(), peer_urls, client_urls, token }
 }
 
 /// The members as the first entry of the log has them, equal on all.
@@ -180,8 +189,9 @@ pub(super) fn first_members(initial: &[InitialMember]) -> BTreeMap<MemberId, Nod
     initial.iter().map(|member| (member.id, node(member))).collect()
 }
 
-/// The number of the cluster that begins with `initial`; never 0.
-fn cluster_id(initial: &[InitialMember], token: &str) -> u64 {
+/// The number of the cluster that begins with `initial`, and with what `restored` is a checksum
+/// of, if with anything; never 0.
+fn cluster_id(initial: &[InitialMember], token: &str, restored: Option<u32>) -> u64 {
     let members = first_members(initial);
     let bytes = encoded(|out| {
         out.bytes(token.as_bytes());
@@ -190,6 +200,7 @@ fn cluster_id(initial: &[InitialMember], token: &str) -> u64 {
             out.bytes(node.name.as_bytes());
             node.peer_urls.iter().for_each(|url| out.bytes(url.as_bytes()));
         }
+        restored.iter().for_each(|sum| out.bytes(&sum.to_le_bytes()));
     });
     // Two checksums of different beginnings: a number to tell clusters apart, not a secret.
     let (high, low) = (crc32c::crc32c(&bytes), crc32c::crc32c_append(0x5bd1_e995, &bytes));
@@ -203,9 +214,10 @@ mod tests {
     #[test]
     fn the_cluster_number_depends_on_the_members_not_on_their_order() {
         let (a, b) = (InitialMember::new(1, "a", "u1"), InitialMember::new(2, "b", "u2"));
-        let number = cluster_id(&[a.clone(), b.clone()], "");
-        assert_eq!(number, cluster_id(&[b.clone(), a.clone()], ""));
-        assert_ne!(number, cluster_id(&[a.clone(), b], "x"));
-        assert_ne!(number, cluster_id(&[a], ""));
+        let number = cluster_id(&[a.clone(), b.clone()], "", None);
+        assert_eq!(number, cluster_id(&[b.clone(), a.clone()], "", None));
+        assert_ne!(number, cluster_id(&[a.clone(), b.clone()], "x", None));
+        assert_ne!(number, cluster_id(&[a.clone(), b], "", Some(0)));
+        assert_ne!(number, cluster_id(&[a], "", None));
     }
 }

@@ -29,6 +29,7 @@ mod message;
 pub mod network;
 mod once;
 mod reads;
+mod restore;
 mod runtime;
 mod snapshot;
 mod start;

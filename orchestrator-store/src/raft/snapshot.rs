@@ -279,6 +279,17 @@ impl RaftSnapshotBuilder<Types> for Builder {
     }
 }
 
+/// Makes an image of `state` on a disk that no member uses yet.
+pub(super) fn lay_image(
+    disk: &dyn Disk,
+    mvcc: Mvcc,
+    state: &State,
+    planted: Planted,
+) -> io::Result<()> {
+    let image = write(disk, mvcc, state.encode())?;
+    settle(disk, &mut None, state.snapshot_meta(), image, planted)
+}
+
 fn write(disk: &dyn Disk, mvcc: Mvcc, meta: Bytes) -> io::Result<Image> {
     let file = disk.open(NEW, true)?;
     file.set_len(0, false)?;

@@ -87,17 +87,18 @@ impl Parts<'_> {
         transport: Arc<dyn Transport>,
     ) -> Result<Engine, StartError> {
         let Self { builder, identity, env, tasks } = self;
-        let Builder { timing, planted, .. } = **builder;
+        let (timing, planted) = (builder.timing, builder.logged.planted);
         let opened = Snapshots::open(env, Arc::clone(&disk), planted, builder.images).await;
         let (snapshots, held) = opened.map_err(StartError::Disk)?;
-        let fresh = || (Mvcc::new(builder.limits.clone()), State::default());
+        let fresh = || (Mvcc::new(builder.common.limits.clone()), State::default());
         let (mvcc, state) = held.unwrap_or_else(fresh);
         let replica = Replica::new((*env).clone(), env.instant(), mvcc, None).planted(planted);
         let copy = Arc::new(Copy::new(Arc::new(replica), state, builder.witness.clone()));
         let snapshots = Arc::new(snapshots);
         let Identity { cluster, id, .. } = **identity;
         let witness = builder.witness.clone();
-        let options = Options { cluster, segment_bytes: builder.segment_bytes, planted, witness };
+        let segment_bytes = builder.logged.segment_bytes;
+        let options = Options { cluster, segment_bytes, planted, witness };
         let log = Log::open(env, disk, options, tasks).await?;
         let links = Links { env: (*env).clone(), transport, cluster, this: id, timing };
         let links = Arc::new(links);
@@ -127,8 +128,8 @@ impl Parts<'_> {
             this: id,
             cluster,
             timing,
-            limits: builder.limits.clone(),
-            keep_history: builder.keep_history,
+            limits: builder.common.limits.clone(),
+            keep_history: builder.common.keep_history,
             links,
             agreement,
             copy,
@@ -144,7 +145,7 @@ impl Parts<'_> {
     }
 
     fn config(&self) -> Result<Config, StartError> {
-        let Builder { timing, images, planted, .. } = self.builder;
+        let Builder { timing, images, logged, .. } = self.builder;
         let Timing { heartbeat, election_min, election_max, .. } = timing;
         let ms = |time: &std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let config = Config {
@@ -159,8 +160,11 @@ impl Parts<'_> {
             max_in_snapshot_log_to_keep: images.kept_entries,
             // Each purge is noted on disk.
             purge_batch_size: (images.kept_entries / 4).max(1),
-            enable_leader_restore: Some(planted.has(Fault::LeaderRestore)),
+            enable_leader_restore: Some(logged.planted.has(Fault::LeaderRestore)),
             enable_pre_vote: Some(true),
+            // A member whose disk was replaced while it reached nobody comes back with nothing
+            // before it can be told that it is lost. It then counts for nothing that it once had.
+            allow_log_reversion: Some(true),
             ..Config::default()
         };
         config.validate().map_err(|error| StartError::Options(error.to_string()))

@@ -14,6 +14,12 @@ pub(crate) struct Iter<'a, V> {
 }
 
 impl<'a, V> Iter<'a, V> {
+    /// Only `item`, if there is one.
+    pub(super) fn of(item: Option<&'a (Key, V)>) -> Self {
+        let leaf = item.map_or(&[][..], std::slice::from_ref).iter();
+        Self { leaf, rest: SmallVec::new(), end: None }
+    }
+
     /// Begins at `start`, below `root`.
     pub(super) fn new(root: &'a Node<V>, start: &[u8], end: Option<&'a [u8]>) -> Self {
         let mut rest = SmallVec::new();
@@ -55,6 +61,7 @@ impl<'a, V> Iter<'a, V> {
 impl<'a, V> Iterator for Iter<'a, V> {
     type Item = (&'a Key, &'a V);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some((key, value)) = self.leaf.next() {

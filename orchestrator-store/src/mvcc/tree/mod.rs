@@ -56,14 +56,15 @@ impl<V> Tree<V> {
 
     /// The key as the map holds it, with its value.
     pub(crate) fn get_key_value(&self, key: &[u8]) -> Option<(&Key, &V)> {
+        self.item(key).map(|(key, value)| (key, value))
+    }
+
+    fn item(&self, key: &[u8]) -> Option<&(Key, V)> {
         let mut node = &*self.root;
         loop {
             match node {
                 Node::Inner(children) => node = &children[children.not_after(key)].node,
-                Node::Leaf(items) => {
-                    let found = items.search(key).ok()?;
-                    return Some((&items[found].0, &items[found].1));
-                }
+                Node::Leaf(items) => return Some(&items[items.search(key).ok()?]),
             }
         }
     }
@@ -74,11 +75,12 @@ impl<V> Tree<V> {
     }
 
     /// The keys of `keys` in order.
-    pub(crate) fn iter<'a>(&'a self, keys: &'a KeyRange) -> impl Iterator<Item = (&'a Key, &'a V)> {
+    pub(crate) fn iter<'a>(&'a self, keys: &'a KeyRange) -> Iter<'a, V> {
         let start = keys.start.as_bytes();
-        let one = keys.end.is_none().then(|| self.get_key_value(start)).flatten();
-        let range = keys.end.as_ref().map(|_| self.range(start, end(keys)));
-        one.into_iter().chain(range.into_iter().flatten())
+        match &keys.end {
+            Some(_) => self.range(start, end(keys)),
+            None => Iter::of(self.item(start)),
+        }
     }
 
     /// How many keys of `keys` there are, without looking at them.

@@ -15,7 +15,7 @@ mod reader;
 mod record;
 mod writer;
 
-pub(super) use record::{load_member, store_member};
+pub(super) use record::{lay_marks, load_member, store_member};
 
 use std::io;
 use std::sync::Arc;

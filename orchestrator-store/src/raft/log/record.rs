@@ -80,6 +80,17 @@ pub(super) fn store_purged(disk: &dyn Disk, upto: &LogId, planted: Planted) -> i
     store_record(disk, PURGED, &encoded(|out| out.maybe_log_id(Some(upto))), planted)
 }
 
+/// Notes what a member that was restored has promised, and up to where its log was purged.
+pub(in super::super) fn lay_marks(
+    disk: &dyn Disk,
+    vote: &Vote,
+    purged: &LogId,
+    planted: Planted,
+) -> io::Result<()> {
+    store_vote(disk, vote, planted)?;
+    store_purged(disk, purged, planted)
+}
+
 /// Who the member on `disk` is, where it has begun.
 pub(in super::super) fn load_member<T>(
     disk: &dyn Disk,

@@ -7,6 +7,7 @@ use orchestrator_testkit::store::Spread;
 
 use super::super::network::LocalNetwork;
 use super::super::{Builder, InitialMember, RaftStore, StartError};
+use crate::mvcc::Mvcc;
 use crate::sim::disk::SimDisk;
 
 /// Members that can be stopped and started again.
@@ -33,17 +34,28 @@ pub(super) fn small(builder: Builder) -> Builder {
 impl Cluster {
     /// `size` members that have begun.
     pub(super) async fn new(env: Env, size: u64, options: fn(Builder) -> Builder) -> Self {
+        let mut cluster = Self::apart(env, size, options);
+        for id in 1..=size {
+            cluster.start(id).await;
+        }
+        cluster
+    }
+
+    /// `size` members that have not.
+    pub(super) fn apart(env: Env, size: u64, options: fn(Builder) -> Builder) -> Self {
         let name = |id: u64| format!("m{id}");
         let initial = (1..=size).map(|id| InitialMember::new(id, name(id), name(id))).collect();
         let network = LocalNetwork::new(env.clone());
         let disks = (0..size).map(SimDisk::new).collect();
-        let members = Vec::new();
-        let mut cluster = Self { env, network, members, initial, disks, options };
-        for id in 1..=size {
-            cluster.members.push(None);
-            cluster.start(id).await;
-        }
-        cluster
+        let members = (0..size).map(|_| None).collect();
+        Self { env, network, members, initial, disks, options }
+    }
+
+    /// Makes the member `id`, which has not begun, of a state.
+    pub(super) async fn restore(&self, id: u64, mvcc: Mvcc) -> Result<(), StartError> {
+        let builder = RaftStore::builder().name(format!("m{id}")).initial(self.initial.clone());
+        let disk = self.disks[usize::try_from(id).unwrap() - 1].attach();
+        builder.restore(Arc::new(disk), mvcc, &self.env).await
     }
 
     /// Starts the member `id`, which is one of the first.

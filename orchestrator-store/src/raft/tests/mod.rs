@@ -5,6 +5,7 @@ mod leases;
 mod members;
 mod repeat;
 mod restarts;
+mod restoring;
 
 use std::sync::Arc;
 

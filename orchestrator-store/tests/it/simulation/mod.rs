@@ -17,9 +17,9 @@ fn sound(name: &str) -> Subject {
     subject(name, Planted::NONE).expect("an engine of this crate")
 }
 
-/// Members whose runs are short enough to play many without optimisation.
+/// Members whose runs are short enough to play two hundred without optimisation.
 fn brief() -> Subject {
-    let lasting = Duration::from_millis(2500);
+    let lasting = Duration::from_millis(1000);
     sound("raft").with_profile(Profile { lasting, faults: 4, ..Profile::several() })
 }
 
@@ -68,24 +68,39 @@ fn a_durable_store_repeats() {
     repeats(&sound("durable"), 0..5);
 }
 
-#[test]
-fn members_survive_seeds_0_to_10() {
-    survives(&brief(), 0..10);
+/// Tests of a few seeds each, so that they run beside each other.
+macro_rules! members_survive {
+    ($($name:ident: $seeds:expr;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                survives(&brief(), $seeds);
+            }
+        )*
+    };
 }
 
-#[test]
-fn members_survive_seeds_10_to_20() {
-    survives(&brief(), 10..20);
-}
-
-#[test]
-fn members_survive_seeds_20_to_30() {
-    survives(&brief(), 20..30);
-}
-
-#[test]
-fn members_survive_seeds_30_to_40() {
-    survives(&brief(), 30..40);
+members_survive! {
+    members_survive_seeds_0_to_10: 0..10;
+    members_survive_seeds_10_to_20: 10..20;
+    members_survive_seeds_20_to_30: 20..30;
+    members_survive_seeds_30_to_40: 30..40;
+    members_survive_seeds_40_to_50: 40..50;
+    members_survive_seeds_50_to_60: 50..60;
+    members_survive_seeds_60_to_70: 60..70;
+    members_survive_seeds_70_to_80: 70..80;
+    members_survive_seeds_80_to_90: 80..90;
+    members_survive_seeds_90_to_100: 90..100;
+    members_survive_seeds_100_to_110: 100..110;
+    members_survive_seeds_110_to_120: 110..120;
+    members_survive_seeds_120_to_130: 120..130;
+    members_survive_seeds_130_to_140: 130..140;
+    members_survive_seeds_140_to_150: 140..150;
+    members_survive_seeds_150_to_160: 150..160;
+    members_survive_seeds_160_to_170: 160..170;
+    members_survive_seeds_170_to_180: 170..180;
+    members_survive_seeds_180_to_190: 180..190;
+    members_survive_seeds_190_to_200: 190..200;
 }
 
 #[test]

@@ -50,6 +50,10 @@ pub use orchestrator_controllers as controllers;
 /// The node agent and its runtimes.
 pub use orchestrator_runtime as runtime;
 
+/// Real containers, with containerd.
+#[cfg(feature = "containerd")]
+pub use orchestrator_containerd as containerd;
+
 /// What the HTTPS servers of a cluster have in common.
 pub use orchestrator_wire as wire;
 

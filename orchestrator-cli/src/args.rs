@@ -1,11 +1,15 @@
 //! The command line.
 
+mod access;
 mod bench;
+mod bench_node;
 mod bench_scheduler;
+mod containers;
 mod engine;
 mod explain;
 mod face;
 mod member;
+mod networking;
 mod scheduler;
 mod store;
 mod trace;
@@ -15,12 +19,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use access::Access;
 pub use bench::{Bench, BenchStore};
+pub use bench_node::BenchNode;
 pub use bench_scheduler::{BenchScheduler, WorkloadCounts};
-pub use engine::{Engine, EngineKind, Etcd, Peer, Raft};
+pub use containers::{Build, Containers, Image, Import, NodeImages};
+pub use engine::{Engine, EngineKind, Etcd, Founding, Peer, Raft};
 pub use explain::{Explain, ExplainPod};
 pub use face::FaceTls;
 pub use member::{Member, Members, OneMember};
+pub use networking::{NodeNetworking, Proxy};
 pub use scheduler::{Scheduler, SchedulerCommand};
 pub use store::{Compact, Migrate, One, Restore, Serve, Snapshot, Store};
 pub use trace::{BenchTrace, TieRule};
@@ -80,6 +88,9 @@ Examples:
     /// Look after a store: status, snapshot, restore, migrate, compact.
     #[command(subcommand)]
     Store(Box<Store>),
+    /// Build, import and list images for `--runtime containerd`.
+    #[command(subcommand)]
+    Image(Image),
     /// Measure what this machine can do.
     #[command(subcommand)]
     Bench(Bench),
@@ -104,9 +115,12 @@ pub struct Up {
     #[arg(long, value_enum, default_value_t = RuntimeKind::Process)]
     pub runtime: RuntimeKind,
 
-    /// How many nodes; the process runtime has one.
+    /// How many nodes; all but the simulated runtime have one.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub nodes: u16,
+
+    #[command(flatten)]
+    pub containers: Containers,
 
     #[command(flatten)]
     pub listen: Listen,
@@ -139,6 +153,9 @@ pub struct Server {
     #[command(flatten)]
     pub face_tls: FaceTls,
 
+    #[command(flatten)]
+    pub access: Access,
+
     /// Which parts to run.
     #[arg(
         long,
@@ -152,9 +169,12 @@ pub struct Server {
     #[arg(long, value_enum, default_value_t = RuntimeKind::Process)]
     pub runtime: RuntimeKind,
 
-    /// How many nodes; the process runtime has one.
+    /// How many nodes; all but the simulated runtime have one.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub nodes: u16,
+
+    #[command(flatten)]
+    pub containers: Containers,
 
     /// The addresses of services, in CIDR form. With a node among the parts 127.96.0.0/12, which
     /// needs no rights to be served; else 10.0.0.0/24.
@@ -215,6 +235,9 @@ pub struct Agent {
     pub static_pods: Option<PathBuf>,
 
     #[command(flatten)]
+    pub containers: Containers,
+
+    #[command(flatten)]
     pub face: Face,
 }
 
@@ -259,6 +282,8 @@ pub enum Toolbox {
 pub enum RuntimeKind {
     /// Processes of this host; no root, no images.
     Process,
+    /// Real containers, with containerd; needs root.
+    Containerd,
     /// Nothing runs; containers start, fail and end as told.
     Simulated,
 }

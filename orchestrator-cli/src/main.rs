@@ -3,6 +3,7 @@
 //! [`args`] is the command line; each command is one file in [`commands`]. What a command shows
 //! to people goes to stdout ([`progress`], [`report`]), traces and errors go to stderr.
 
+mod allocation;
 mod args;
 mod commands;
 mod limits;
@@ -20,7 +21,7 @@ use args::{Cli, Command, Toolbox};
 use commands::toolbox::Page;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocation::Counting = allocation::Counting;
 
 /// The exit code of a command line or manifest that cannot be used, as of a bad usage in shells.
 const EXIT_USAGE: u8 = 2;
@@ -57,6 +58,7 @@ async fn run(command: Command) -> Result<(), BoxError> {
         Command::Etcd(serve) => commands::etcd::run(*serve).await,
         Command::Store(command) => commands::store::run(*command).await,
         Command::Bench(bench) => commands::bench::run(bench).await,
+        Command::Image(command) => commands::image::run(command).await,
         Command::Toolbox(Toolbox::Http { listen, text, upstream }) => {
             commands::toolbox::http(listen, Page { text, upstream }).await
         }

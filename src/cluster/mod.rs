@@ -1,16 +1,24 @@
 //! The composition root: joins the parts, owns their tasks, and lets time pass.
 
+mod access;
 mod builder;
+#[cfg(feature = "containerd")]
+mod containers;
 mod dial;
 mod engine;
 #[cfg(feature = "kube")]
 mod kube;
+mod networking;
 mod nodes;
 mod serve;
 mod settle;
 mod start;
 
+pub use access::{Access, Kubeconfig};
 pub use builder::{Builder, Part};
+#[cfg(feature = "containerd")]
+pub use containers::{ContainerNode, ContainerNodeSpec};
+pub use networking::{Networking, ServiceProxy, dns_address};
 pub use nodes::{NodeSpec, ProcessNode, SimulatedNode};
 pub use serve::{ServeOptions, Serving};
 
@@ -47,6 +55,8 @@ pub struct Cluster {
     env: Env,
     network: Network,
     data_dir: Option<PathBuf>,
+    /// Whose certificates clients may show besides the cluster's own, in PEM.
+    client_authorities: String,
 }
 
 /// Why a cluster did not start.
@@ -71,6 +81,9 @@ pub enum StartError {
         #[source]
         source: BoxError,
     },
+    /// What says who is let in cannot be used.
+    #[error("cannot set up who is let in")]
+    Access(#[source] BoxError),
     /// The API could not be served.
     #[error("cannot serve on {address}")]
     Listen {

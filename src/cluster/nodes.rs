@@ -17,6 +17,8 @@ use orchestrator_runtime::simulated::{SimulatedNodes, SimulatedNodesConfig};
 use orchestrator_wire::listener::Serving;
 
 use super::StartError;
+#[cfg(feature = "containerd")]
+use super::containers::{ContainerNode, ContainerNodeSpec};
 
 /// How long processes may take to end when a node is shut down.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
@@ -27,6 +29,8 @@ pub struct NodeSpec {
     name: String,
     process: Option<ProcessSpec>,
     kubelet: Option<KubeletConfig>,
+    #[cfg(feature = "containerd")]
+    containers: Option<Box<ContainerNodeSpec>>,
 }
 
 /// What a node needs that runs processes.
@@ -40,7 +44,7 @@ struct ProcessSpec {
 impl NodeSpec {
     /// A node on which nothing really runs.
     pub fn simulated(name: impl Into<String>) -> Self {
-        Self { name: name.into(), process: None, kubelet: None }
+        Self::plain(name.into())
     }
 
     /// A node that runs containers as processes of this host, and keeps their state in `folder`;
@@ -48,7 +52,25 @@ impl NodeSpec {
     pub fn process(name: impl Into<String>, folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
         let process = Some(ProcessSpec { folder, program_path: None, static_pods: None });
-        Self { name: name.into(), process, kubelet: None }
+        Self { process, ..Self::plain(name.into()) }
+    }
+
+    /// A node that runs real containers.
+    #[cfg(feature = "containerd")]
+    pub fn containers(spec: ContainerNodeSpec) -> Self {
+        let mut node = Self::plain(spec.name.clone());
+        node.containers = Some(Box::new(spec));
+        node
+    }
+
+    fn plain(name: String) -> Self {
+        Self {
+            name,
+            process: None,
+            kubelet: None,
+            #[cfg(feature = "containerd")]
+            containers: None,
+        }
     }
 
     /// Looks in this folder first for the programs of containers; for real processes only.
@@ -89,6 +111,8 @@ impl NodeSpec {
 pub(super) struct RunningNodes {
     simulated: Option<SimulatedNodes>,
     processes: Vec<ProcessNode>,
+    #[cfg(feature = "containerd")]
+    containers: Vec<ContainerNode>,
 }
 
 /// A node with real processes, and the proxy beside it.
@@ -117,9 +141,10 @@ impl RunningNodes {
         network: &Network,
     ) -> Result<Self, StartError> {
         let client = informers.client().clone().with_agent("kubelet");
+        let mut running = Self::default();
+        let specs = running.start_containers(specs, &client, table, network).await?;
         let (real, simulated): (Vec<_>, Vec<_>) =
             specs.into_iter().partition(|spec| spec.process.is_some());
-        let mut running = Self::default();
         if !simulated.is_empty() {
             let nodes = start_simulated(&simulated, informers, |_, _| ());
             for (name, api) in nodes.apis() {
@@ -137,16 +162,68 @@ impl RunningNodes {
         Ok(running)
     }
 
+    /// Starts the nodes with real containers; returns the others.
+    #[cfg(feature = "containerd")]
+    async fn start_containers(
+        &mut self,
+        specs: Vec<NodeSpec>,
+        client: &Client,
+        table: &NodeTable,
+        network: &Network,
+    ) -> Result<Vec<NodeSpec>, StartError> {
+        let mut others = Vec::new();
+        for spec in specs {
+            let Some(containers) = spec.containers else {
+                others.push(spec);
+                continue;
+            };
+            let node = ContainerNode::start(*containers, client, network).await;
+            let name = spec.name.clone();
+            let node = node.map_err(|source| StartError::Node { name, source })?;
+            table.insert(spec.name, node.agent().api());
+            self.containers.push(node);
+        }
+        Ok(others)
+    }
+
+    #[cfg(not(feature = "containerd"))]
+    async fn start_containers(
+        &mut self,
+        specs: Vec<NodeSpec>,
+        _: &Client,
+        _: &NodeTable,
+        _: &Network,
+    ) -> Result<Vec<NodeSpec>, StartError> {
+        Ok(specs)
+    }
+
     /// Stops a node at once; whether there was one of that name.
     pub(super) fn stop(&mut self, name: &str) -> bool {
         let before = self.processes.len();
         self.processes.retain(|node| node.agent.name() != name);
         self.processes.len() < before
+            || self.stop_containers(name)
             || self.simulated.as_ref().is_some_and(|nodes| nodes.stop(name))
+    }
+
+    #[cfg(feature = "containerd")]
+    fn stop_containers(&mut self, name: &str) -> bool {
+        let before = self.containers.len();
+        self.containers.retain(|node| node.agent().name() != name);
+        self.containers.len() < before
+    }
+
+    #[cfg(not(feature = "containerd"))]
+    fn stop_containers(&mut self, _: &str) -> bool {
+        false
     }
 
     /// Waits until every node is registered.
     pub(super) async fn ready(&self) {
+        #[cfg(feature = "containerd")]
+        for node in &self.containers {
+            node.ready().await;
+        }
         if let Some(nodes) = &self.simulated {
             nodes.ready().await;
         }
@@ -157,6 +234,10 @@ impl RunningNodes {
 
     /// Ends all processes, each with its grace.
     pub(super) async fn shutdown(self) {
+        #[cfg(feature = "containerd")]
+        for node in self.containers {
+            node.shutdown().await;
+        }
         for node in self.processes {
             node.shutdown().await;
         }
@@ -215,7 +296,7 @@ fn start_simulated(
 }
 
 /// The node tells that it is reached at this address.
-fn reached_at(node: &mut NodeConfig, address: SocketAddr) {
+pub(super) fn reached_at(node: &mut NodeConfig, address: SocketAddr) {
     node.port = address.port();
     if !address.ip().is_unspecified() {
         node.addresses = vec![address.ip()];

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use orchestrator_apiserver::ApiServer;
-use orchestrator_apiserver::authn::{
-    Authenticators, BootstrapTokens, ClientCertificates, ServiceAccountTokens, StaticTokens,
-};
+use orchestrator_apiserver::authn::ServiceAccountTokens;
 use orchestrator_apiserver::http::HttpService;
 use orchestrator_apiserver::tls::Pki;
 use orchestrator_client::{Client, Informers};
@@ -45,10 +43,12 @@ pub(super) async fn start(mut builder: Builder) -> Result<Cluster, StartError> {
         builder.kubelet_authority.take(),
         env.clone(),
     );
-    let api = api(&mut builder, &store, &tokens, dialer);
+    let api = api(&mut builder, &store, &tokens, dialer)?;
     tokens.check_against(api.objects().clone());
     api.start().await.map_err(StartError::Bootstrap)?;
 
+    let known = builder.access.authenticators(&api, &tokens, &pki).map_err(StartError::Access)?;
+    let http = HttpService::with_keys(Arc::clone(&api), known, Some(tokens));
     let client = Client::direct(Arc::clone(&api) as _, UserInfo::system("admin"), env.clone());
     let informers = Informers::new(client);
     let has = |part| builder.parts.contains(&part);
@@ -68,7 +68,8 @@ pub(super) async fn start(mut builder: Builder) -> Result<Cluster, StartError> {
         scheduler,
         controllers,
         informers,
-        http: http(&api, tokens, &pki),
+        http,
+        client_authorities: builder.access.authorities().to_owned(),
         api,
         pki,
         _compactor: compactor,
@@ -86,7 +87,7 @@ fn api(
     store: &Arc<dyn Store>,
     tokens: &Arc<ServiceAccountTokens>,
     dialer: Dialer,
-) -> Arc<ApiServer> {
+) -> Result<Arc<ApiServer>, StartError> {
     let mut api = ApiServer::builder(Arc::clone(store), builder.env.clone())
         .network(builder.network.clone())
         .tokens(Arc::clone(tokens) as _)
@@ -100,17 +101,10 @@ fn api(
     if let Some(authorizer) = builder.authorizer.take() {
         api = api.authorizer(authorizer);
     }
-    api.build()
-}
-
-fn http(api: &Arc<ApiServer>, tokens: Arc<ServiceAccountTokens>, pki: &Pki) -> HttpService {
-    let admin = (pki.admin_token().to_owned(), Pki::admin());
-    let authenticators = Authenticators::new()
-        .with(Arc::new(ClientCertificates))
-        .with(Arc::new(StaticTokens::new([admin])))
-        .with(Arc::new(BootstrapTokens::new(api.objects().clone(), api.env().clone())))
-        .with(Arc::clone(&tokens) as _);
-    HttpService::with_keys(Arc::clone(api), authenticators, Some(tokens))
+    if let Some(webhook) = builder.access.authorizer(&builder.env).map_err(StartError::Access)? {
+        api = api.authorizer_too(Arc::new(webhook));
+    }
+    Ok(api.build())
 }
 
 fn controllers(
@@ -139,10 +133,12 @@ fn controllers(
         }
     };
     deps.config.provisioners.clone_from(&builder.provisioners);
-    if let Some(directory) = &builder.data_dir {
-        let volumes = DirectoryProvisioner::new(directory.join("volumes"));
-        deps.config.provisioners.push(Arc::new(volumes));
-    }
+    let volumes = match &builder.data_dir {
+        _ if builder.env.is_simulated() => Some(DirectoryProvisioner::simulated()),
+        Some(directory) => Some(DirectoryProvisioner::new(directory.join("volumes"))),
+        None => None,
+    };
+    deps.config.provisioners.extend(volumes.map(|volumes| Arc::new(volumes) as _));
     let mut manager = Manager::new(informers.clone(), builder.env.clone()).follow(resources);
     if builder.parts.contains(&Part::Controllers) {
         manager = manager.add_all(orchestrator_controllers::builtin(&deps));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{BenchScheduler, BenchTrace};
+use super::{BenchNode, BenchScheduler, BenchTrace};
 
 #[derive(Debug, Subcommand)]
 pub enum Bench {
@@ -38,6 +38,8 @@ Examples:
   orchestrator bench scheduler --compare k.json"
     )]
     Scheduler(Box<BenchScheduler>),
+    /// Measure how fast a node of real containers starts pods, beside the bare calls; needs root.
+    Node(Box<BenchNode>),
 }
 
 #[derive(Args, Debug)]

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use http::Uri;
 use orchestrator::client::{Informers, RemoteConfig};
-use orchestrator::cluster::{NodeSpec, ProcessNode, SimulatedNode};
+use orchestrator::cluster::{ContainerNode, NodeSpec, ProcessNode, SimulatedNode};
 use orchestrator::core::BoxError;
 use orchestrator::core::resource::Network;
 use orchestrator::runtime::agent::host_name;
 use orchestrator::runtime::kubelet::KubeletConfig;
 
-use super::cluster::process_node;
+use super::cluster::{container_node, process_node};
 use super::termination;
 use crate::UsageError;
 use crate::args::{Agent, Face, RuntimeKind};
@@ -31,6 +31,26 @@ pub async fn run(agent: Agent) -> Result<(), BoxError> {
                 () = node.ready() => println!("ready agent {name}"),
             }
             end.await;
+        }
+        RuntimeKind::Containerd => {
+            let network = super::cluster::network(agent.runtime);
+            let mut spec = container_node(name.clone(), &agent.data_dir, &agent.containers)?;
+            spec.static_pods = agent.static_pods;
+            spec.keep_pods = true;
+            spec.pod_range = agent.pod_cidr;
+            if let Some(face) = face {
+                spec = spec.kubelet(face);
+            }
+            let node = ContainerNode::start(spec, &client, &network).await?;
+            tokio::select! {
+                biased;
+                () = &mut end => {}
+                () = node.ready() => {
+                    println!("ready agent {name}");
+                    end.await;
+                }
+            }
+            node.shutdown().await;
         }
         RuntimeKind::Process => {
             let mut network = Network::default();

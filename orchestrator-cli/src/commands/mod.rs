@@ -1,10 +1,12 @@
 //! The commands, one file each.
 
+pub mod access;
 pub mod agent;
 pub mod bench;
 pub mod cluster;
 pub mod etcd;
 pub mod explain;
+pub mod image;
 pub mod parts;
 pub mod scheduler;
 pub mod server;

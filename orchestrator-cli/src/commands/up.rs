@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use orchestrator::client::{Applied, Client, Manifest, ManifestError};
 use orchestrator::cluster::ServeOptions;
-use orchestrator::core::resource::Network;
 use orchestrator::core::{BoxError, Object};
 use orchestrator::{Cluster, Part};
 
-use super::cluster::{Shape, builder};
+use super::cluster::{Shape, builder, network};
 use super::termination;
 use crate::args::Up;
 use crate::progress::Bars;
@@ -25,10 +24,12 @@ pub async fn run(up: Up) -> Result<(), BoxError> {
         parts: Part::ALL.into(),
         runtime: up.runtime,
         nodes: up.nodes,
-        network: Network::default(),
+        network: network(up.runtime),
         data_dir: &up.listen.data_dir,
         engine: up.engine.clone(),
         static_pods: None,
+        containers: up.containers.clone(),
+        keep_pods: false,
     };
     let mut end = std::pin::pin!(termination());
     // A member of several waits here until there are enough of them.

@@ -4,6 +4,7 @@
 //! recorded facts that are not on this machine says so and passes.
 
 mod agent;
+mod containers;
 mod disks;
 mod facts;
 mod faults;
@@ -18,6 +19,7 @@ mod store_links;
 mod store_members;
 mod store_raft;
 mod store_server;
+mod store_several;
 mod store_tools;
 mod transcripts;
 mod up;

@@ -9,11 +9,13 @@
 //! A figure is measured once, for a bounded time, after a warm-up. Peers get the same load from
 //! the same driver in the same run: compare ratios, since everything else depends on the machine.
 
+mod canvas;
 mod cost;
 mod figure;
 mod in_process;
 mod latency;
 mod load;
+mod node;
 mod over_grpc;
 mod plot;
 mod scheduler;
@@ -47,6 +49,7 @@ pub async fn run(bench: Bench) -> Result<(), BoxError> {
     let bench = match bench {
         Bench::Store(bench) => bench,
         Bench::Trace(bench) => return trace::run(&bench),
+        Bench::Node(bench) => return node::run(&bench).await,
         Bench::Scheduler(bench) => return scheduler::run(&bench).await,
     };
     if bench.dir.exists() {

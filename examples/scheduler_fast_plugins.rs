@@ -13,7 +13,7 @@ use orchestrator::sched::Plugin;
 use orchestrator::sched::dense::{Choice, Core};
 use orchestrator::sched::framework::{
     Block, BlockScore, Cycle, Filter, FilterPlugin, MAX_SCORE, Points, Reads, Refusal, Score,
-    ScorePlugin,
+    ScorePlugin, widest,
 };
 use orchestrator::sched::plugins;
 use serde_json::{from_value, json};
@@ -60,7 +60,7 @@ impl FilterPlugin for Generation {
 
 /// Prefers nodes with few pods, however large these are; given many nodes at a time.
 ///
-/// A plain loop over columns: the compiler turns it into vectors.
+/// A plain loop over columns: the compiler turns it into vectors, as wide as the processor has them.
 #[derive(Debug)]
 struct FewPods;
 
@@ -86,9 +86,11 @@ impl ScorePlugin for FewPods {
 
 impl BlockScore for FewPods {
     fn score_block(&self, _pod: &PodInfo, nodes: &Block<'_>, scores: &mut [i64]) {
-        for (score, pods) in scores.iter_mut().zip(nodes.pods) {
-            *score = (MAX_SCORE - pods).max(0);
-        }
+        widest(|| {
+            for (score, pods) in scores.iter_mut().zip(nodes.pods) {
+                *score = (MAX_SCORE - pods).max(0);
+            }
+        });
     }
 }
 

@@ -46,7 +46,7 @@ impl Cluster {
 
     /// A pod arrives.
     pub fn admit(&mut self, pod: &Arc<PodInfo>) -> Ticket {
-        self.core.admit(0, pod)
+        self.core.admit(0, pod, &self.snapshot)
     }
 
     /// Places a pod; the core alone is told, as the snapshot is no part of a decision here.

@@ -66,6 +66,10 @@ impl Class {
     /// The best nodes for the next pod.
     pub fn best(&self, view: View<'_>) -> Best {
         let mut best = Best::default();
+        if self.dims.is_empty() && self.ranking.strata() == 1 {
+            best.strata.extend(self.ranking.best(0).map(|(_, nodes)| (0, nodes)));
+            return best;
+        }
         let filled = (0..self.ranking.strata()).filter(|index| self.ranking.nodes(*index) > 0);
         let mut open: SmallVec<[Open; 4]> = SmallVec::new();
         for stratum in filled {

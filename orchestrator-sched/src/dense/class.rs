@@ -14,8 +14,8 @@ use smallvec::SmallVec;
 use super::buckets::Buckets;
 use super::dims::{Counts, Dim, Memo};
 use super::exact::Exact;
+use super::judge::Judge;
 use super::lanes::CHUNK;
-use super::local::Local;
 use super::log::Dirty;
 use super::near::Near;
 use super::plan::Plan;
@@ -23,12 +23,15 @@ use super::ranking::{MAX_TREES, Ranking};
 use super::reasons::Reasons;
 use super::reject::Tried;
 use super::spread::Spread;
-use super::statics::{Statics, VACANT};
+use super::statics::{ONLY, Statics, VACANT};
 use super::table::{Slot, Table};
 use crate::framework::Framework;
 
 /// More strata than this mean that strata are no help.
 const MAX_STRATA: usize = 4096;
+
+/// Changes up to this number are looked at one by one.
+const FEW_CHANGES: usize = 4;
 
 /// Everything that a class is computed from, beside the table.
 #[derive(Clone, Copy)]
@@ -71,40 +74,10 @@ pub(super) struct Class {
     keys: Vec<Key>,
     strata: FxHashMap<Key, u32>,
     position: u64,
+    /// Memory for [`follow_at_once`](Self::follow_at_once).
+    changes: Vec<(Slot, Option<i64>)>,
     generation: u64,
     epochs: Epochs,
-}
-
-/// What asks a node by itself.
-pub(super) enum Judge<'a> {
-    Exact(Exact),
-    Local(Local<'a>),
-}
-
-impl<'a> Judge<'a> {
-    fn new(exact: Option<Exact>, view: View<'a>, pod: &'a PodInfo, table: &Table) -> Option<Self> {
-        match exact.filter(|_| table.has_no_promises()) {
-            Some(exact) => Some(Self::Exact(exact)),
-            None => Local::new(view.framework, view.plan, pod, view.snapshot).map(Self::Local),
-        }
-    }
-
-    fn needs_node(&self) -> bool {
-        matches!(self, Self::Local(local) if local.needs_node())
-    }
-
-    fn score(
-        &self,
-        plan: &Plan,
-        table: &Table,
-        slot: Slot,
-        node: Option<&NodeInfo>,
-    ) -> Option<i64> {
-        match self {
-            Self::Exact(exact) => exact.judge(plan, &table.rows[slot as usize]),
-            Self::Local(local) => local.judge(table, slot, node).ok(),
-        }
-    }
 }
 
 /// Why a class must be made anew.
@@ -136,6 +109,7 @@ impl Class {
             keys: Vec::new(),
             strata: FxHashMap::default(),
             position: table.log.end(),
+            changes: Vec::new(),
             generation: view.statics.generation(),
             epochs: view.epochs,
         };
@@ -195,6 +169,9 @@ impl Class {
         }
         let log = table.log.since(self.position).ok_or(Outdated)?;
         if let (Some(exact), true) = (self.exact, table.has_no_promises() && self.dims.is_empty()) {
+            if log.len() > FEW_CHANGES && self.follow_at_once(exact, view, table) {
+                return Ok(());
+            }
             for Dirty { slot, .. } in log {
                 self.look(slot, false, None, &Judge::Exact(exact), view, table)?;
             }
@@ -210,6 +187,26 @@ impl Class {
         }
         self.position = table.log.end();
         Ok(())
+    }
+
+    /// Looks at many nodes that have changed, all of one stratum: what is far apart in memory is
+    /// then asked for together. False where that cannot be.
+    fn follow_at_once(&mut self, exact: Exact, view: View<'_>, table: &Table) -> bool {
+        let Ranking::Trees { trees, slots } = &mut self.ranking else { return false };
+        let ([tree], [key], Some(log)) =
+            (trees.as_mut_slice(), self.keys.as_slice(), table.log.since(self.position))
+        else {
+            return false;
+        };
+        if !view.statics.is_uniform() || key[0] != i64::from(ONLY) || table.len() > *slots {
+            return false;
+        }
+        let score = |slot: Slot| exact.judge(view.plan, &table.rows[slot as usize]);
+        self.changes.clear();
+        self.changes.extend(log.map(|Dirty { slot, .. }| (slot, score(slot))));
+        tree.set_all(&self.changes);
+        self.position = table.log.end();
+        true
     }
 
     /// Whether what concerns all nodes is as it was.

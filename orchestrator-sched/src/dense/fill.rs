@@ -5,12 +5,9 @@ use super::exact::Exact;
 use super::kernel::{Asked, Bound, Pass, UNFIT};
 use super::lanes::CHUNK;
 use super::ranking::Ranking;
-use super::statics::VACANT;
+use super::statics::{ONLY, VACANT};
 use super::table::{Slot, Table};
 use super::tournament::{Leaf, Tournament};
-
-/// The one cell of nodes that are all alike.
-const ONLY: u32 = VACANT + 1;
 
 impl Class {
     /// Ranks all nodes by trees; the lanes are up to date.

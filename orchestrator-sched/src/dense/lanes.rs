@@ -43,6 +43,10 @@ pub(super) struct Lanes {
     pub evenness: Lane,
     /// The slots whose shares say too little; in the lanes they are full.
     pub odd: BTreeSet<Slot>,
+    /// On how many nodes scores see other amounts than filters.
+    pub scores_differ: usize,
+    /// Which those are, by slot.
+    differ: Vec<bool>,
     nodes: usize,
     position: u64,
 }
@@ -84,6 +88,9 @@ impl Lanes {
         self.cpu.taken.clear();
         self.cpu.taken.resize(chunks, [FULL; CHUNK]);
         self.odd.clear();
+        self.scores_differ = 0;
+        self.differ.clear();
+        self.differ.resize(nodes, false);
     }
 
     fn set(&mut self, slot: Slot, rows: &[Row]) {
@@ -97,6 +104,9 @@ impl Lanes {
             false if self.odd.is_empty() => {}
             false => drop(self.odd.remove(&slot)),
         }
+        let differs = (row.cpu_scoring, row.memory_scoring) != (row.cpu_taken, row.memory_taken);
+        let differed = std::mem::replace(&mut self.differ[slot as usize], differs);
+        self.scores_differ = self.scores_differ + usize::from(differs) - usize::from(differed);
         let shares = [(row.cpu_taken, row.cpu), (row.memory_taken, row.memory)];
         let [cpu, memory] = shares.map(|(taken, has)| share(taken, has));
         let amounts = shares.map(|(taken, has)| Share { allocatable: has.max(1), taken, asked: 0 });

@@ -20,6 +20,7 @@ mod class;
 mod dims;
 mod exact;
 mod fill;
+mod judge;
 mod kept;
 mod kernel;
 mod kinds;
@@ -151,11 +152,12 @@ impl Core {
 
     /// Finds out about a pod that has arrived what its decision, for the scheduler in place
     /// `profile`, need not find out then.
-    pub fn admit(&mut self, profile: usize, pod: &Arc<PodInfo>) -> Ticket {
-        let admit = AssertUnwindSafe(|| self.profiles[profile].admit(pod));
+    pub fn admit(&mut self, profile: usize, pod: &Arc<PodInfo>, snapshot: &Snapshot) -> Ticket {
+        let now = Now { pod, snapshot, epochs: self.epochs };
+        let admit = AssertUnwindSafe(|| self.profiles[profile].admit(now));
         let way = catch_unwind(admit).unwrap_or(Way::Unknown);
         let kind = self.table.kinds.known(pod);
-        Ticket(Some(Admitted { profile, way, kind }))
+        Ticket(Some(Admitted { profile, way, kind, leaves: pod.is_terminating() }))
     }
 
     /// Decides where `pod` goes, for the scheduler in place `profile`; `pick` chooses between
@@ -222,7 +224,7 @@ impl Core {
         pick: impl Fn(usize) -> usize,
     ) -> Option<Found> {
         if ticket.0.is_none_or(|admitted| admitted.profile != profile) {
-            *ticket = self.admit(profile, pod);
+            *ticket = self.admit(profile, pod, snapshot);
         }
         let admitted = ticket.0.as_mut()?;
         let Self { table, epochs, profiles } = self;
@@ -241,7 +243,7 @@ impl Core {
         // Pods that are alike are of one kind, but for those that leave.
         let mut none = None;
         let known = match &mut ticket.0 {
-            Some(Admitted { profile, way: Way::Usual(usual), kind }) if !pod.is_terminating() => {
+            Some(Admitted { profile, way: Way::Usual(usual), kind, leaves: false }) => {
                 let shared = usual.sort.and_then(|sort| profiles[*profile].kind_of(sort));
                 shared.unwrap_or(kind)
             }

@@ -94,7 +94,8 @@ impl Profile {
     }
 
     /// Finds out how a pod is decided about.
-    pub fn admit(&mut self, pod: &Arc<PodInfo>) -> Way {
+    pub fn admit(&mut self, now: Now<'_>) -> Way {
+        let pod = now.pod;
         if pod.spec().is_some_and(|spec| RequiredNodes::of(spec).names().is_some()) {
             return match Plan::is_unknown(&self.framework, pod) {
                 true => Way::Unknown,
@@ -104,7 +105,8 @@ impl Profile {
         let Some(plan) = self.plan_of(pod) else { return Way::Unknown };
         let hash = signature::hash(pod, &self.annotations);
         let statics = self.statics_of(hash, pod, self.plans[plan].1.wide);
-        let mut usual = Usual { hash, plan, statics, sort: None };
+        let alone = self.alone(plan, now);
+        let mut usual = Usual { hash, plan, statics, sort: None, alone };
         if self.seen.len() >= MAX_SEEN {
             self.seen.clear();
         }
@@ -112,6 +114,14 @@ impl Profile {
             usual.sort = Some(self.sort_of(pod, usual));
         }
         Way::Usual(usual)
+    }
+
+    /// What a pod asks for that wants nothing of the pods around it.
+    fn alone(&self, plan: usize, now: Now<'_>) -> Option<(Epochs, Exact)> {
+        let plan = &self.plans[plan].1;
+        let exact = Exact::new(plan, now.pod).filter(|_| now.pod.affinity.is_none())?;
+        let spreads = !Spread::new(plan, now.pod, now.snapshot).is_empty();
+        (!spreads).then_some((now.epochs, exact))
     }
 
     /// The kind of pods of a sort, where one has been placed.
@@ -199,14 +209,14 @@ impl Profile {
         pick: &impl Fn(usize) -> usize,
     ) -> Option<(Slot, usize)> {
         let Now { pod, snapshot, epochs } = now;
-        if pod.affinity.is_some() || table.kinds.has_wishing() || !table.has_no_promises() {
+        if table.kinds.has_wishing() || !table.has_no_promises() {
             return None;
         }
-        let exact = Exact::new(&self.plans[usual.plan].1, pod)?;
+        if usual.alone.is_none_or(|(since, _)| since != epochs) {
+            usual.alone = self.alone(usual.plan, now);
+        }
+        let (_, exact) = usual.alone?;
         let asked = exact.asked(&self.plans[usual.plan].1)?;
-        if !Spread::new(&self.plans[usual.plan].1, pod, snapshot).is_empty() {
-            return None;
-        }
         if !self.statics.has(usual.statics) {
             usual.statics = self.statics_of(usual.hash, pod, self.plans[usual.plan].1.wide);
         }

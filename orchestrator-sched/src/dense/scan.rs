@@ -32,6 +32,8 @@ pub(super) struct Search<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     scores: Vec<Scores>,
+    /// The least that scores can be, of the chunks that were asked about.
+    least: Vec<Scores>,
     peaks: Vec<f32>,
     /// Chunks with how many of their nodes are certainly best.
     certain: Vec<(usize, usize)>,
@@ -57,8 +59,9 @@ impl Search<'_> {
     ) -> Option<(Slot, usize)> {
         let chunks = self.table.lanes().chunks();
         scratch.scores.resize(chunks, [UNFIT; CHUNK]);
+        scratch.least.resize(chunks, [UNFIT; CHUNK]);
         scratch.peaks.resize(chunks, UNFIT);
-        let cells = view_cells(self.view);
+        let cells = self.view.statics.cells();
         let mut open: Vec<bool> = cells.iter().map(|cell| cell.refused.is_none()).collect();
         open[statics::VACANT as usize] = false;
         loop {
@@ -103,7 +106,7 @@ impl Search<'_> {
     /// A cell that was taken to be open, though none of its nodes takes the pod: what nodes are
     /// compared with must take it too.
     fn closed(&self, open: &[bool], has_base: bool, scratch: &Scratch) -> Option<usize> {
-        let compared = view_cells(self.view).iter().any(|cell| !cell.raws.is_empty());
+        let compared = self.view.statics.cells().iter().any(|cell| !cell.raws.is_empty());
         if !has_base || !compared {
             return None;
         }
@@ -130,7 +133,7 @@ impl Search<'_> {
         scratch: &mut Scratch,
         pick: impl Fn(usize) -> usize,
     ) -> Option<(Slot, usize)> {
-        let Scratch { scores, peaks, certain, verified, base } = scratch;
+        let Scratch { scores, least, peaks, certain, verified, base } = scratch;
         let base = Some(&*base).filter(|_| has_base);
         loop {
             let highest =
@@ -140,13 +143,20 @@ impl Search<'_> {
             }
             certain.clear();
             verified.clear();
+            let pass = self.pass(Bound::Least, base);
+            let at_once = peaks.iter().filter(|peak| **peak == highest).count() * 2 > peaks.len();
+            if at_once {
+                pass.run(0, least, &mut vec![UNFIT; peaks.len()]);
+            }
             for (chunk, peak) in peaks.iter_mut().enumerate().filter(|(_, p)| **p == highest) {
-                let least = self.least(chunk, base);
-                let sure = count(&least, highest);
+                let (scores, least) = (&mut scores[chunk], &mut least[chunk]);
+                if !at_once {
+                    pass.run(chunk, std::slice::from_mut(least), &mut [UNFIT]);
+                }
+                let sure = count(least, highest);
                 if sure > 0 {
                     certain.push((chunk, sure));
                 }
-                let scores = &mut scores[chunk];
                 if count(scores, highest) == sure {
                     continue;
                 }
@@ -165,35 +175,11 @@ impl Search<'_> {
                 let index = pick(among);
                 let slot = match index.checked_sub(sure) {
                     Some(index) => verified.get(index).copied(),
-                    None => self.nth(index, certain, highest, base),
+                    None => nth(index, certain, least, highest),
                 };
                 return Some((slot?, among));
             }
         }
-    }
-
-    fn nth(
-        &self,
-        mut index: usize,
-        certain: &[(usize, usize)],
-        highest: f32,
-        base: Option<&Base>,
-    ) -> Option<Slot> {
-        for (chunk, nodes) in certain {
-            if index < *nodes {
-                let least = self.least(*chunk, base);
-                let at = (0..CHUNK).filter(|at| least[*at] == highest).nth(index)?;
-                return Some((chunk * CHUNK + at) as Slot);
-            }
-            index -= nodes;
-        }
-        None
-    }
-
-    fn least(&self, chunk: usize, base: Option<&Base>) -> Scores {
-        let mut scores = [[UNFIT; CHUNK]];
-        self.pass(Bound::Least, base).run(chunk, &mut scores, &mut [UNFIT]);
-        scores[0]
     }
 
     /// Brings the lane of what cells share up to date, where just these cells have nodes that take
@@ -219,7 +205,7 @@ impl Search<'_> {
     /// The score that the nodes of each open cell share.
     fn shared(&self, open: &[bool]) -> Vec<Option<i64>> {
         let Self { view, pod, .. } = *self;
-        let cells = view_cells(view);
+        let cells = view.statics.cells();
         let present: Vec<usize> = (0..cells.len()).filter(|cell| open[*cell]).collect();
         let mut shared: Vec<_> =
             cells.iter().zip(open).map(|(cell, open)| open.then_some(cell.constant)).collect();
@@ -239,14 +225,28 @@ impl Search<'_> {
     }
 }
 
-fn view_cells<'a>(view: View<'a>) -> &'a [statics::Cell] {
-    view.statics.cells()
+/// One of the nodes whose score is certainly the highest.
+fn nth(
+    mut index: usize,
+    certain: &[(usize, usize)],
+    least: &[Scores],
+    highest: f32,
+) -> Option<Slot> {
+    for (chunk, nodes) in certain {
+        if index < *nodes {
+            let at = (0..CHUNK).filter(|at| least[*chunk][*at] == highest).nth(index)?;
+            return Some((chunk * CHUNK + at) as Slot);
+        }
+        index -= nodes;
+    }
+    None
 }
 
 fn place(slot: Slot) -> (usize, usize) {
     (slot as usize / CHUNK, slot as usize % CHUNK)
 }
 
+#[inline]
 fn count(scores: &Scores, score: f32) -> usize {
     scores.iter().map(|other| u32::from(*other == score)).sum::<u32>() as usize
 }

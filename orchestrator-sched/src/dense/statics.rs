@@ -19,6 +19,9 @@ pub(super) type CellId = u32;
 /// The cell of free slots.
 pub(super) const VACANT: CellId = 0;
 
+/// The cell of all nodes where they are [all alike](Statics::is_uniform).
+pub(super) const ONLY: CellId = VACANT + 1;
+
 /// What is said of some nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cell {

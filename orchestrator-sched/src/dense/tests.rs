@@ -356,6 +356,43 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    /// Pods of some sorts in any order, so that each class looks at many changes at once; on more
+    /// nodes than are looked at together.
+    #[test]
+    fn pods_of_some_sorts_go_where_the_framework_says(
+        nodes in prop::collection::vec(prop::sample::select(vec![2_000, 3_000]), 60..140),
+        sorts in prop::collection::vec(0..6i64, 20..60),
+    ) {
+        let mut world = World::new(plugins::defaults("s").build().unwrap());
+        for (index, cpu) in nodes.into_iter().enumerate() {
+            let allocatable = json!({"cpu": format!("{cpu}m"), "memory": "4Gi", "pods": "4"});
+            world.step(&Step::Node(index, Some(json!({"status": {"allocatable": allocatable}}))))?;
+        }
+        for sort in sorts {
+            let cpu = format!("{}m", 100 + 290 * sort);
+            let requests = json!({"cpu": cpu, "memory": format!("{}Mi", 200 + 100 * sort)});
+            let container = json!({"name": "c", "resources": {"requests": requests}});
+            let pod = json!({"metadata": {"namespace": "default"}, "spec": {"containers": [container]}});
+            let pod = world.pod(&pod);
+            let slow = match world.framework.schedule(&pod, &world.snapshot) {
+                Decision::Bind(placement) => placement.best,
+                other => panic!("there is room: {other:?}"),
+            };
+            let next = world.next;
+            match world.core.choose(0, &pod, &world.snapshot, |among| next % among) {
+                Choice::Node { node, among } => {
+                    prop_assert!(slow.contains(&node) && slow.len() == among, "{node} {slow:?}");
+                    world.put(&pod, &node);
+                }
+                other => panic!("there is room: {other:?}"),
+            }
+        }
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use orchestrator_core::scheduler::PodInfo;
 
-use super::class::Class;
+use super::class::{Class, Epochs};
+use super::exact::Exact;
 use super::kept::Place;
 use super::kinds::KnownKind;
 
@@ -22,6 +23,8 @@ pub(super) struct Admitted {
     pub profile: usize,
     pub way: Way,
     pub kind: Option<KnownKind>,
+    /// Whether the pod is on its way out.
+    pub leaves: bool,
 }
 
 /// How a pod is decided about.
@@ -44,6 +47,9 @@ pub(super) struct Usual {
     pub statics: Place,
     /// Its sort; `None` for the first of its sort.
     pub sort: Option<Place>,
+    /// Where the pod wants nothing of the pods around it, as of when, and its amounts say
+    /// everything else.
+    pub alone: Option<(Epochs, Exact)>,
 }
 
 /// Pods that are alike.

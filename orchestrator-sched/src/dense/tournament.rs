@@ -37,6 +37,7 @@ struct Group {
 type Best = (i16, u32);
 
 impl Leaf {
+    #[inline]
     fn best(&self) -> Best {
         let mut highest = [OUT; 8];
         for scores in self.0.as_chunks::<8>().0 {
@@ -50,6 +51,7 @@ impl Leaf {
 }
 
 /// How many of the scores are this one.
+#[inline]
 fn count(scores: &[i16], score: i16) -> u32 {
     let same = scores.iter().map(|other| i16::from(*other == score));
     u32::from(same.sum::<i16>().unsigned_abs())
@@ -58,6 +60,7 @@ fn count(scores: &[i16], score: i16) -> u32 {
 const EMPTY: Group = Group { highest: [OUT; BRANCHES], nodes: [0; BRANCHES] };
 
 impl Group {
+    #[inline]
     fn best(&self) -> Best {
         let highest = self.highest.iter().fold(OUT, |best, score| best.max(*score));
         let pairs = self.highest.iter().zip(&self.nodes);
@@ -74,6 +77,8 @@ pub(super) struct Tournament {
     levels: Vec<Vec<Group>>,
     best: Best,
     nodes: usize,
+    /// A bit for each leaf, and for each group of each level, that must be looked at again.
+    stale: Vec<Vec<u64>>,
 }
 
 impl Tournament {
@@ -109,7 +114,9 @@ impl Tournament {
             below = below.div_ceil(BRANCHES).max(1);
             levels.push(vec![EMPTY; below]);
         }
-        Self { leaves, levels, best: (OUT, 0), nodes: 0 }
+        let counts = std::iter::once(leaves.len()).chain(levels.iter().map(Vec::len));
+        let stale = counts.map(|count| vec![0; count.div_ceil(64)]).collect();
+        Self { leaves, levels, best: (OUT, 0), nodes: 0, stale }
     }
 
     fn put(&mut self, level: usize, below: usize, best: Best) {
@@ -127,22 +134,64 @@ impl Tournament {
         (self.best.0 > OUT).then_some((i64::from(self.best.0), self.best.1 as usize))
     }
 
-    /// Sets the score of a slot; `None` takes it out.
+    /// Puts a score into its leaf; whether it is another than before.
     #[inline]
-    pub fn set(&mut self, slot: Slot, score: Option<i64>) {
-        let score = score.map_or(OUT, |score| score as i16);
-        let mut below = slot as usize / LEAF;
-        let leaf = &mut self.leaves[below];
+    fn write(&mut self, slot: Slot, score: i16) -> bool {
+        let leaf = &mut self.leaves[slot as usize / LEAF];
         let old = std::mem::replace(&mut leaf.0[slot as usize % LEAF], score);
-        if old == score {
-            return;
-        }
         match (old, score) {
+            (OUT, OUT) => {}
             (OUT, _) => self.nodes += 1,
             (_, OUT) => self.nodes -= 1,
             _ => {}
         }
-        let mut best = leaf.best();
+        old != score
+    }
+
+    /// Sets the scores of many slots; `None` takes one out. What is above is compared once.
+    pub fn set_all(&mut self, scores: &[(Slot, Option<i64>)]) {
+        for (slot, score) in scores {
+            if self.write(*slot, score.map_or(OUT, |score| score as i16)) {
+                let leaf = *slot as usize / LEAF;
+                self.stale[0][leaf / 64] |= 1 << (leaf % 64);
+            }
+        }
+        for level in 0..self.stale.len() {
+            for word in 0..self.stale[level].len() {
+                let mut bits = std::mem::take(&mut self.stale[level][word]);
+                while bits != 0 {
+                    self.refresh(level, word * 64 + bits.trailing_zeros() as usize);
+                    bits &= bits - 1;
+                }
+            }
+        }
+    }
+
+    /// Looks again at a leaf, or at a group of the level before this one, and notes what it says
+    /// in the group above.
+    fn refresh(&mut self, level: usize, below: usize) {
+        let best = match level.checked_sub(1) {
+            None => self.leaves[below].best(),
+            Some(before) => self.levels[before][below].best(),
+        };
+        if level == self.levels.len() {
+            self.best = best;
+            return;
+        }
+        let above = below / BRANCHES;
+        self.put(level, below, best);
+        self.stale[level + 1][above / 64] |= 1 << (above % 64);
+    }
+
+    /// Sets the score of a slot; `None` takes it out.
+    #[inline]
+    pub fn set(&mut self, slot: Slot, score: Option<i64>) {
+        let score = score.map_or(OUT, |score| score as i16);
+        if !self.write(slot, score) {
+            return;
+        }
+        let mut below = slot as usize / LEAF;
+        let mut best = self.leaves[below].best();
         for level in &mut self.levels {
             let group = &mut level[below / BRANCHES];
             let branch = below % BRANCHES;
@@ -210,13 +259,19 @@ mod tests {
         fn the_best_are_those_of_a_plain_list(
             slots in prop::sample::select(vec![1usize, 64, 65, 1024, 1025, 20_000]),
             moves in prop::collection::vec((any::<usize>(), prop::option::of(0..4i64)), 1..80),
+            batch in any::<bool>(),
         ) {
             let mut tree = Tournament::new(slots);
             let mut plain = vec![-1; slots];
+            let mut changes = Vec::new();
             for (slot, score) in moves {
                 let slot = slot % slots;
-                tree.set(slot as Slot, score);
+                changes.push((slot as Slot, score));
                 plain[slot] = score.unwrap_or(-1);
+            }
+            match batch {
+                true => tree.set_all(&changes),
+                false => changes.iter().for_each(|(slot, score)| tree.set(*slot, *score)),
             }
             check(&tree, &plain)?;
             let leaves = plain.chunks(LEAF).map(|scores| {

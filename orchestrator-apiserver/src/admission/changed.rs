@@ -42,10 +42,8 @@ pub(super) fn merged(
     let mut configuration = Object::from(map);
     configuration.set("apiVersion", object.api_version());
     configuration.set("kind", object.kind());
-    for name in ["apiVersion", "kind", "metadata.name", "metadata.namespace"] {
-        if let Some(name) = name.strip_prefix("metadata.")
-            && configuration.meta(name).is_some()
-        {
+    for name in ["name", "namespace"] {
+        if configuration.meta(name).is_some() {
             return Err(format!("metadata.{name} must not be set"));
         }
     }

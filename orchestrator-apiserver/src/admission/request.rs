@@ -80,9 +80,13 @@ impl AdmissionRequest<'_> {
         self.seen.namespace(self.objects, self.namespace).await
     }
 
-    /// Tells the client about something right but unwise.
+    /// Tells the client about something right but unwise, once.
     pub fn warn(&self, warning: impl Into<String>) {
-        self.warnings.lock().push(warning.into());
+        let warning = warning.into();
+        let mut warnings = self.warnings.lock();
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
     }
 
     /// The name of the object, where the request says it or the object has it.

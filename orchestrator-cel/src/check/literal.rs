@@ -1,10 +1,12 @@
 //! Lists, maps and objects that are written out, and conditions.
 
+use std::sync::Arc;
+
 use super::Checker;
 use super::call::sized_list;
 use crate::syntax::Expr;
 use crate::syntax::ast::{Element, Entry, Struct};
-use crate::types::{Max, Record, Type, agree, join};
+use crate::types::{MapType, Max, Record, Type, agree, join};
 
 impl Checker<'_> {
     pub(super) fn conditional(&mut self, parts: &mut [Expr; 3], at: u32) -> Type {
@@ -40,7 +42,11 @@ impl Checker<'_> {
             let value = self.content(value, entry.optional, entry.value.at);
             value_type = Some(self.merged(value_type, value, entry.value.at));
         }
-        Type::map(key_type.unwrap_or(Type::Dyn), value_type.unwrap_or(Type::Dyn))
+        Type::Map(Arc::new(MapType {
+            key: key_type.unwrap_or(Type::Dyn),
+            value: value_type.unwrap_or(Type::Dyn),
+            max: Max(entries.len() as u64),
+        }))
     }
 
     /// The type of an item that follows others of type `before`.

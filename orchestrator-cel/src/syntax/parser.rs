@@ -194,10 +194,11 @@ impl<'t, 's> Parser<'t, 's> {
         while self.take(symbol).is_some() {
             count += 1;
         }
-        if symbol == "-" && count == 1 {
-            if let Some(negative) = self.negative(token.at)? {
-                return self.members(negative);
-            }
+        if symbol == "-"
+            && count == 1
+            && let Some(negative) = self.negative(token.at)?
+        {
+            return self.members(negative);
         }
         let operand = self.member()?;
         // Two of them say nothing.

@@ -84,6 +84,11 @@ pub(crate) fn join(a: &Type, b: &Type) -> Type {
         (Type::String(x), Type::String(y)) => Type::String(*x.max(y)),
         (Type::Bytes(x), Type::Bytes(y)) => Type::Bytes(*x.max(y)),
         (Type::Null, other) | (other, Type::Null) if agree(a, b) => other.clone(),
+        // What is written as empty takes the type of what it stands beside.
+        (Type::List(x), Type::List(_)) if x.max.0 == 0 => b.clone(),
+        (Type::List(_), Type::List(y)) if y.max.0 == 0 => a.clone(),
+        (Type::Map(x), Type::Map(_)) if x.max.0 == 0 => b.clone(),
+        (Type::Map(_), Type::Map(y)) if y.max.0 == 0 => a.clone(),
         (Type::List(x), Type::List(y)) => Type::List(Arc::new(ListType {
             item: join(&x.item, &y.item),
             max: x.max.max(y.max),

@@ -83,6 +83,8 @@ fn the_type_of_the_whole_is_known() {
         ("self.?name", "optional_type(string)"),
         ("self.?name.orValue('')", "string"),
         ("true ? 'a' : 'b'", "string"),
+        ("true ? [] : [1]", "list(int)"),
+        ("true ? {'a': 1} : {}", "map(string, int)"),
         ("{'a': 1}", "map(string, int)"),
         ("null", "null"),
         ("object + 1", "int"),

@@ -11,14 +11,15 @@ pub(crate) use policy::{Binding, Policy};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use orchestrator_core::object::Object;
+use orchestrator_core::status::Cause;
 use orchestrator_core::{GroupVersionResource, Status};
 
 use self::change::{Change, changes};
 use super::configuration::{Configuration, Configured, is_exempt};
-use super::expression::{Scene, settle};
+use super::expression::{Held, Scene, hold, settle};
 use super::matching::{Matched, take_back};
 use super::{Admission, AdmissionRequest, Operation, changed, params};
-use crate::admission::expression::{Held, hold};
 
 /// The step.
 #[derive(Debug, Default)]
@@ -113,14 +114,17 @@ async fn params_of(
     }
 }
 
+/// A changed object, in the version of this resource.
+type Made = (GroupVersionResource, Object);
+
 /// The object as one mutation of a policy makes it; `None` where it makes nothing of it.
 async fn attempt(
     request: &AdmissionRequest<'_>,
     policy: &Policy,
     binding: &Binding,
-    params: Option<&orchestrator_core::object::Object>,
+    params: Option<&Object>,
     mutation: usize,
-) -> Result<Option<(GroupVersionResource, orchestrator_core::object::Object)>, Status> {
+) -> Result<Option<Made>, Status> {
     let Matched::As(subject) = policy.matching.matches(request, false).await? else {
         return Ok(None);
     };
@@ -156,17 +160,10 @@ fn refusal(
     binding: &Binding,
     why: &str,
 ) -> Status {
-    let mut status = request.forbidden(format!(
-        "policy '{}' with binding '{}' denied request: {why}",
-        policy.name, binding.name
-    ));
+    let (policy, binding) = (&policy.name, &binding.name);
+    let message = format!("policy '{policy}' with binding '{binding}' denied request: {why}");
+    let mut status = request.forbidden(&message);
     (status.code, status.reason) = (422, "Invalid");
-    status.details.causes.push(orchestrator_core::status::Cause {
-        message: format!(
-            "policy '{}' with binding '{}' denied request: {why}",
-            policy.name, binding.name
-        ),
-        ..Default::default()
-    });
+    status.details.causes.push(Cause { message, ..Cause::default() });
     status
 }

@@ -75,7 +75,7 @@ async fn a_token_of_the_issuer_makes_a_user() {
     let (issuer, serving, config) = start().await;
     let oidc = Oidc::new(config, Env::system()).unwrap();
     let url = serving.url();
-    let now = Timestamp::now().as_second();
+    let now = issuer.env.now().as_second();
     let claims = json!({"iss": url, "aud": "cluster", "sub": "jane", "exp": now + 60,
         "groups": ["dev"], "jti": "j"});
     let Authentication::Known(jane) = judge(&oidc, &issuer.sign("one", &claims)).await else {

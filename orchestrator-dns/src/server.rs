@@ -234,7 +234,7 @@ impl Handler {
                     return reply;
                 }
                 Answer::Alias { record, target } => {
-                    reply.answers.push(record);
+                    reply.answers.push(*record);
                     query.set_name(target);
                 }
                 Answer::NoName => {

@@ -39,13 +39,16 @@ pub(crate) enum UpstreamError {
     Silent,
 }
 
+/// A name, a type of records, and whether signatures were asked for too.
+type Asked = (LowerName, RecordType, bool);
+
 /// Other servers.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     env: Env,
     servers: Vec<SocketAddr>,
     in_flight: Semaphore,
-    remembered: Mutex<IndexMap<(LowerName, RecordType, bool), (Instant, Message)>>,
+    remembered: Mutex<IndexMap<Asked, (Instant, Message)>>,
 }
 
 impl Upstream {
@@ -70,13 +73,13 @@ impl Upstream {
         Err(UpstreamError::Silent)
     }
 
-    fn remembered(&self, key: &(LowerName, RecordType, bool)) -> Option<Message> {
+    fn remembered(&self, key: &Asked) -> Option<Message> {
         let remembered = self.remembered.lock();
         let (until, message) = remembered.get(key)?;
         (*until > self.env.instant()).then(|| message.clone())
     }
 
-    fn remember(&self, key: (LowerName, RecordType, bool), message: &Message) {
+    fn remember(&self, key: Asked, message: &Message) {
         let records = message.answers.iter().chain(&message.authorities);
         let Some(ttl) = records.map(|record| record.ttl).min() else { return };
         let until = self.env.instant() + FRESH.min(Duration::from_secs(ttl.into()));

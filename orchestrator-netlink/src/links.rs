@@ -10,8 +10,9 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use ipnet::IpNet;
+use nlink::netlink::addr::{Ipv4Address, Ipv6Address};
 use nlink::netlink::fdb::FdbEntryBuilder;
-use nlink::netlink::link::{DummyLink, VxlanLink};
+use nlink::netlink::link::{BridgeLink, VxlanLink};
 use nlink::netlink::messages::RouteMessage;
 use nlink::netlink::neigh::Neighbor;
 use nlink::netlink::route::{Ipv4Route, Ipv6Route};
@@ -47,7 +48,7 @@ pub struct Link {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkKind {
     /// It leads nowhere; it is there for its addresses.
-    Dummy,
+    Alone,
     /// Packets go through it to other nodes, wrapped into datagrams (VXLAN, RFC 7348).
     Overlay {
         /// The number of the network; nodes of one have the same.
@@ -128,7 +129,8 @@ impl KernelLinks {
         let exists = self.connection.get_link_by_name(link.name.as_str()).await?.is_some();
         if !exists {
             match &link.kind {
-                LinkKind::Dummy => self.connection.add_link(DummyLink::new(&link.name)).await?,
+                // A bridge that nothing joins: not every kernel has the kind that is made for this.
+                LinkKind::Alone => self.connection.add_link(BridgeLink::new(&link.name)).await?,
                 LinkKind::Overlay { network, port, local, hardware, .. } => {
                     let overlay = VxlanLink::new(&link.name, *network).port(*port);
                     let overlay = overlay.address(*hardware).learning(false);
@@ -142,8 +144,18 @@ impl KernelLinks {
             }
         }
         for address in &link.addresses {
-            let (ip, len) = (address.addr(), address.prefix_len());
-            self.connection.replace_address_by_name(link.name.as_str(), ip, len).await?;
+            let (name, len) = (link.name.as_str(), address.prefix_len());
+            match address.addr() {
+                IpAddr::V4(ip) => {
+                    let address = Ipv4Address::new(name, ip, len);
+                    self.connection.replace_address(address).await?;
+                }
+                // Nobody else has it, and where the link leads nowhere nobody would answer.
+                IpAddr::V6(ip) => {
+                    let address = Ipv6Address::new(name, ip, len).nodad();
+                    self.connection.replace_address(address).await?;
+                }
+            }
         }
         self.connection.set_link_up(link.name.as_str()).await?;
         if let LinkKind::Overlay { peers, .. } = &link.kind {

@@ -168,7 +168,9 @@ impl Machine {
     /// # Panics
     /// The interface is not there.
     pub fn address(&self, interface: &str, address: &str) {
-        self.ip(&format!("address add {address} dev {interface}"));
+        // Nor does one wait for the other end to be on.
+        let at_once = if address.contains(':') { " nodad" } else { "" };
+        self.ip(&format!("address add {address} dev {interface}{at_once}"));
         self.ip(&format!("link set dev {interface} up"));
     }
 

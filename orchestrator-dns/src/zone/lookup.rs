@@ -116,7 +116,7 @@ impl Zone {
         let record = self.record(name, RData::CNAME(CNAME(target.clone())));
         match kind {
             RecordType::CNAME => Answer::found(vec![record]),
-            RecordType::A | RecordType::AAAA => Answer::Alias { record, target },
+            RecordType::A | RecordType::AAAA => Answer::Alias { record: Box::new(record), target },
             _ => Answer::found(Vec::new()),
         }
     }

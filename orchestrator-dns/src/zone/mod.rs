@@ -45,7 +45,7 @@ pub enum Answer {
     /// The name stands for another, whose records belong into the answer too.
     Alias {
         /// The CNAME.
-        record: Record,
+        record: Box<Record>,
         /// The other name.
         target: Name,
     },

@@ -171,8 +171,8 @@ fn fits(name: &str, shape: &Shape, key: &Key, data: Option<&Data>) -> Result<(),
 
 fn width(parts: &[Part]) -> usize {
     match parts {
-        [part] => part.len(),
-        parts => parts.iter().map(|part| part.len().next_multiple_of(4)).sum(),
+        [part] => part.width(),
+        parts => parts.iter().map(|part| part.width().next_multiple_of(4)).sum(),
     }
 }
 

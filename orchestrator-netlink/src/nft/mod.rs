@@ -199,7 +199,7 @@ impl Part {
     }
 
     /// How many bytes it has by itself.
-    pub fn len(self) -> usize {
+    pub fn width(self) -> usize {
         match self {
             Self::Address4 | Self::Number => 4,
             Self::Address6 => 16,

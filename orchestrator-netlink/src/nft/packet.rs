@@ -228,8 +228,8 @@ impl Registers {
         let set = &table.sets[set];
         let parts = &set.shape.key;
         let widths: Vec<usize> = match parts.as_slice() {
-            [part] => vec![Part::len(*part)],
-            parts => parts.iter().map(|part| part.len().next_multiple_of(4)).collect(),
+            [part] => vec![Part::width(*part)],
+            parts => parts.iter().map(|part| part.width().next_multiple_of(4)).collect(),
         };
         let wanted = self.get(key, widths.iter().sum());
         let inside = |from: &[u8], to: &[u8]| {

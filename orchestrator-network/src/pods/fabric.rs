@@ -132,7 +132,7 @@ mod tests {
             (overlay.wiring(&node(1), &[node(2)]), overlay.wiring(&node(2), &[node(1)]));
         let ends = |wiring: &Wiring| match &wiring.links[0].kind {
             LinkKind::Overlay { local, hardware, peers, .. } => (*local, *hardware, peers[0]),
-            LinkKind::Dummy => panic!("no overlay"),
+            LinkKind::Alone => panic!("no overlay"),
         };
         let ((local, hardware, _), (_, _, seen)) = (ends(&one), ends(&two));
         assert_eq!((seen.node, seen.hardware), (local, hardware));

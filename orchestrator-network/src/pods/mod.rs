@@ -1,7 +1,7 @@
 //! The network of pods across nodes.
 //!
 //! Each node has ranges of addresses for its pods (`spec.podCIDRs`), and plugins join a pod to its
-//! node ([`plugins`]). A [`Fabric`] says how a node reaches the ranges of others. Packets that leave
+//! node (`plugins`). A [`Fabric`] says how a node reaches the ranges of others. Packets that leave
 //! the cluster take the node's address, since nobody outside knows the way back to a pod.
 
 mod fabric;

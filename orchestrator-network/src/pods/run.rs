@@ -206,7 +206,7 @@ async fn tell(
 
 fn shared(config: &PodNetworkConfig) -> Vec<Link> {
     let addresses = config.shared.iter().map(|ip| IpNet::from(*ip)).collect();
-    vec![Link { name: SHARED.into(), addresses, kind: LinkKind::Dummy }]
+    vec![Link { name: SHARED.into(), addresses, kind: LinkKind::Alone }]
 }
 
 fn table(family: Family) -> TableId {

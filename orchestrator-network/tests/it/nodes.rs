@@ -153,7 +153,7 @@ fn routes_to_a_node_go_with_it_and_those_of_others_stay() {
 #[test]
 fn a_node_has_shared_addresses_and_a_way_to_services() {
     let Some([node]) = machines(["node"]) else { return };
-    node.ip("link add eth0 type dummy");
+    node.ip("link add eth0 type bridge");
     node.address("eth0", "192.0.2.1/24");
     node.block_on(|| async {
         let route = Route {
@@ -165,7 +165,7 @@ fn a_node_has_shared_addresses_and_a_way_to_services() {
         let link = Link {
             name: "shared".into(),
             addresses: vec!["10.96.0.10/32".parse().unwrap(), "fd00::a/128".parse().unwrap()],
-            kind: LinkKind::Dummy,
+            kind: LinkKind::Alone,
         };
         let wiring = Wiring { links: vec![link], routes: [route].into() };
         let links = KernelLinks::open().unwrap();

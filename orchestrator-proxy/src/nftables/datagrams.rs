@@ -6,42 +6,40 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use orchestrator_core::proxy::{Protocol, Route, RoutingTable};
+use orchestrator_core::proxy::{Protocol, RoutingTable};
 use orchestrator_netlink::conntrack::Flow;
 
-use super::elements::number;
-use super::{Family, unspecified};
+use super::{ChangedRoute, Family, unspecified};
 
 /// Where datagrams of one protocol may go.
 #[derive(Debug, Default)]
 pub(super) struct Destinations(BTreeMap<SocketAddr, BTreeSet<SocketAddr>>);
 
-/// The protocols of datagrams whose routes differ, with where they may go now.
-pub(super) fn changed(
-    before: Option<&RoutingTable>,
-    table: &RoutingTable,
-) -> Option<(u8, Destinations)> {
-    let of = |table: &RoutingTable| -> Vec<Route> {
-        let udp = table.routes.values().filter(|route| route.protocol == Protocol::Udp);
-        udp.cloned().collect()
-    };
-    let routes = of(table);
-    if before.is_some_and(|before| of(before) == routes) {
-        return None;
-    }
-    let nodes = Family::ALL.map(unspecified);
-    let mut destinations = Destinations::default();
-    for route in &routes {
-        for (frontend, _) in route.frontends(&nodes) {
-            // Pods may be led past the policy, so either list is right.
-            let to = destinations.0.entry(frontend.address).or_default();
-            to.extend(route.internal.iter().chain(&route.external));
-        }
-    }
-    Some((number(Protocol::Udp), destinations))
+/// The number of their protocol.
+pub(super) const PROTOCOL: u8 = 17;
+
+/// Whether routes that differ carry datagrams.
+pub(super) fn concerned(changed: &[ChangedRoute<'_>]) -> bool {
+    let mut routes = changed.iter().flat_map(|(_, old, new)| [old, new]).flatten();
+    routes.any(|route| route.protocol == Protocol::Udp)
 }
 
 impl Destinations {
+    /// Where datagrams may go now.
+    pub(super) fn of(table: &RoutingTable) -> Self {
+        let nodes = Family::ALL.map(unspecified);
+        let mut destinations = Self::default();
+        let udp = table.routes.values().filter(|route| route.protocol == Protocol::Udp);
+        for route in udp {
+            for (frontend, _) in route.frontends(&nodes) {
+                // Pods may be led past the policy, so either list is right.
+                let to = destinations.0.entry(frontend.address).or_default();
+                to.extend(route.internal.iter().chain(&route.external));
+            }
+        }
+        destinations
+    }
+
     /// Whether a connection goes on.
     pub(super) fn keep(&self, flow: &Flow) -> bool {
         if let Some(to) = self.0.get(&flow.to) {
@@ -60,7 +58,7 @@ impl Destinations {
 mod tests {
     use super::*;
     use orchestrator_core::ObjectKey;
-    use orchestrator_core::proxy::RouteName;
+    use orchestrator_core::proxy::{Route, RouteName};
 
     fn at(text: &str) -> SocketAddr {
         text.parse().unwrap()
@@ -80,7 +78,7 @@ mod tests {
 
     #[test]
     fn connections_to_endpoints_that_left_are_forgotten() {
-        let (_, destinations) = changed(None, &table(&["10.1.0.1:53"])).unwrap();
+        let destinations = Destinations::of(&table(&["10.1.0.1:53"]));
         for (to, answered_by, stays) in [
             ("10.96.0.9:53", "10.1.0.1:53", true),
             ("10.96.0.9:53", "10.1.0.2:53", false),
@@ -98,7 +96,11 @@ mod tests {
 
     #[test]
     fn nothing_is_looked_at_while_datagram_services_stay() {
-        let table = table(&["10.1.0.1:53"]);
-        assert!(changed(Some(&table), &table).is_none());
+        let mut web = table(&["10.1.0.1:53"]);
+        let (name, mut route) = web.routes.pop_first().unwrap();
+        assert!(concerned(&[(&name, None, Some(&route))]));
+        route.protocol = Protocol::Tcp;
+        assert!(!concerned(&[(&name, None, Some(&route))]));
+        assert!(!concerned(&[]));
     }
 }

@@ -4,10 +4,10 @@
 //! RoutingTable ─▶ elements, route by route ─▶ Ledger (who wants what) ─▶ one Batch ─▶ Nftables
 //! ```
 //!
-//! Everything that a table says is an element of a few maps ([`layout`]), looked up by hash: what a
+//! Everything that a table says is an element of a few maps (`layout`), looked up by hash: what a
 //! packet costs does not depend on how many services there are, and neither does what a change
 //! costs the kernel. A service's address leads to a chain for its number of endpoints
-//! ([`Picker`](picker::Picker)), which draws a number and asks another map for that endpoint. The
+//! (`picker`), which draws a number and asks another map for that endpoint. The
 //! first table replaces whatever a predecessor left in one transaction, so packets find rules all
 //! the time; those after it are differences.
 
@@ -17,6 +17,7 @@ mod layout;
 mod ledger;
 mod picker;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use ipnet::IpNet;
 use orchestrator_core::proxy::{
     Frontend, PortState, Proxy, ProxyError, ProxyStatus, Route, RouteName, RoutingTable,
 };
-use orchestrator_netlink::conntrack::{Connections, KernelConnections};
+use orchestrator_netlink::conntrack::{Connections, Flow, KernelConnections};
 use orchestrator_netlink::nft::{Batch, Change, Family, Kernel, NftError, Nftables, TableId};
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
@@ -127,12 +128,11 @@ impl NftablesProxy {
         table: &Arc<RoutingTable>,
     ) -> Result<(), ProxyError> {
         let before = state.programmed.take();
+        let empty = RoutingTable::default();
+        let changed = changed_routes(before.as_deref().unwrap_or(&empty), table);
         let batch = match &before {
-            Some(before) => state.change(before, table, &self.config),
-            None => {
-                *state = State::default();
-                state.start(table, &self.config)
-            }
+            Some(_) => state.change(&changed, &self.config),
+            None => state.start(table, &self.config),
         };
         if let Err(error) = self.rules.commit(batch).await {
             if before.is_none() {
@@ -140,19 +140,21 @@ impl NftablesProxy {
             }
             // Somebody else changed our tables. They are ours, so they are made anew.
             warn!(%error, "packet rules are not as expected, replacing them");
-            *state = State::default();
             let batch = state.start(table, &self.config);
             self.rules.commit(batch).await.map_err(unavailable)?;
         }
         state.programmed = Some(Arc::clone(table));
-        self.forget(before.as_deref(), table).await;
+        if datagrams::concerned(&changed) {
+            self.forget(table).await;
+        }
         Ok(())
     }
 
     /// Makes the kernel forget datagrams that go where the table does not lead any more.
-    async fn forget(&self, before: Option<&RoutingTable>, table: &RoutingTable) {
-        let Some((protocol, destinations)) = datagrams::changed(before, table) else { return };
-        match self.connections.retain(protocol, &|flow| destinations.keep(flow)).await {
+    async fn forget(&self, table: &RoutingTable) {
+        let destinations = datagrams::Destinations::of(table);
+        let keep = |flow: &Flow| destinations.keep(flow);
+        match self.connections.retain(datagrams::PROTOCOL, &keep).await {
             Ok(0) => {}
             Ok(forgotten) => debug!(forgotten, "stale datagram connections forgotten"),
             Err(error) => warn!(%error, "stale datagram connections may go on"),
@@ -163,25 +165,22 @@ impl NftablesProxy {
 impl State {
     /// All rules from nothing.
     fn start(&mut self, table: &RoutingTable, config: &NftablesConfig) -> Batch {
+        *self = Self::default();
         let mut batch = Batch::new();
         for family in Family::ALL {
             batch.replace(&table_of(family), &layout::layout(family, config));
         }
-        let changes = self.change(&RoutingTable::default(), table, config);
+        let empty = RoutingTable::default();
+        let changes = self.change(&changed_routes(&empty, table), config);
         batch.changes.extend(changes.changes);
         info!(routes = table.routes.len(), "services programmed anew");
         batch
     }
 
-    /// The difference between two tables.
-    fn change(
-        &mut self,
-        before: &RoutingTable,
-        table: &RoutingTable,
-        config: &NftablesConfig,
-    ) -> Batch {
-        for (name, old, new) in changed_routes(before, table) {
-            let of = |route: Option<&Route>| {
+    /// The difference that changed routes make.
+    fn change(&mut self, changed: &[ChangedRoute<'_>], config: &NftablesConfig) -> Batch {
+        for (name, old, new) in changed {
+            let of = |route: &Option<&Route>| {
                 route.map(|route| elements_of(name, route, config)).unwrap_or_default()
             };
             self.ledger.change(name, &of(old), &of(new));
@@ -307,22 +306,29 @@ fn grouped<'a>(
     runs.map(change).collect()
 }
 
-/// The routes that differ, each before and after.
-fn changed_routes<'a>(
-    before: &'a RoutingTable,
-    after: &'a RoutingTable,
-) -> Vec<(&'a RouteName, Option<&'a Route>, Option<&'a Route>)> {
-    let gone = before.routes.iter().filter(|(name, _)| !after.routes.contains_key(*name));
-    let mut changed: Vec<_> = gone.map(|(name, route)| (name, Some(route), None)).collect();
-    let mut old = before.routes.iter().peekable();
-    for (name, route) in &after.routes {
-        while old.next_if(|(old, _)| *old < name).is_some() {}
-        let old = old.next_if(|(old, _)| *old == name).map(|(_, route)| route);
-        if old != Some(route) {
-            changed.push((name, old, Some(route)));
+/// A route that differs, before and after.
+type ChangedRoute<'a> = (&'a RouteName, Option<&'a Route>, Option<&'a Route>);
+
+/// The routes that differ.
+fn changed_routes<'a>(before: &'a RoutingTable, after: &'a RoutingTable) -> Vec<ChangedRoute<'a>> {
+    let (mut old, mut new) = (before.routes.iter().peekable(), after.routes.iter().peekable());
+    let mut changed = Vec::new();
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => return changed,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((old, _)), Some((new, _))) => old.cmp(new),
+        };
+        let gone = if order.is_le() { old.next() } else { None };
+        let come = if order.is_ge() { new.next() } else { None };
+        let (was, is) = (gone.map(|(_, route)| route), come.map(|(_, route)| route));
+        if let Some((name, _)) = come.or(gone)
+            && was != is
+        {
+            changed.push((name, was, is));
         }
     }
-    changed
 }
 
 fn unavailable(error: NftError) -> ProxyError {

@@ -23,7 +23,7 @@ use super::turnstile::Turnstile;
 use super::{RaftStore, StartError};
 use crate::disk::Disk;
 use crate::mvcc::Mvcc;
-use crate::planted::Fault;
+use crate::planted::{Fault, Planted};
 use crate::replica::Replica;
 
 /// The longest that a whole snapshot may take on its way, in milliseconds.
@@ -164,7 +164,8 @@ impl Parts<'_> {
             enable_pre_vote: Some(true),
             // A member whose disk was replaced while it reached nobody comes back with nothing
             // before it can be told that it is lost. It then counts for nothing that it once had.
-            allow_log_reversion: Some(true),
+            // Where a fault is planted this would mend what is to be found.
+            allow_log_reversion: Some(logged.planted == Planted::NONE),
             ..Config::default()
         };
         config.validate().map_err(|error| StartError::Options(error.to_string()))

@@ -19,7 +19,7 @@ fn sound(name: &str) -> Subject {
 
 /// Members whose runs are short enough to play two hundred without optimisation.
 fn brief() -> Subject {
-    let lasting = Duration::from_millis(1000);
+    let lasting = Duration::from_millis(1500);
     sound("raft").with_profile(Profile { lasting, faults: 4, ..Profile::several() })
 }
 

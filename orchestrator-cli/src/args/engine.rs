@@ -41,14 +41,8 @@ pub enum EngineKind {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Store of several members (--store raft)")]
 pub struct Raft {
-    /// This member's name.
-    #[arg(long, value_name = "NAME")]
-    pub member_name: Option<String>,
-
-    /// A member of a new store, and where the others reach it, as in `a=http://10.0.0.1:2380`; once
-    /// for each, this one included. Ignored once there are data.
-    #[arg(long = "member", value_name = "NAME=URL", value_delimiter = ',')]
-    pub members: Vec<Peer>,
+    #[command(flatten)]
+    pub founding: Founding,
 
     /// Join the store of the member that listens here for others; once for each that may be asked.
     #[arg(long, value_name = "URL", value_delimiter = ',', conflicts_with = "members")]
@@ -61,6 +55,11 @@ pub struct Raft {
     /// Where the others reach this member; otherwise what `--member` says, or where it listens.
     #[arg(long, value_name = "URL")]
     pub peer_url: Option<String>,
+
+    /// Where clients of the etcd API reach this member, told to those who ask who the members are;
+    /// otherwise where it serves them.
+    #[arg(long, value_name = "URL")]
+    pub client_url: Option<String>,
 
     /// Join without a vote.
     #[arg(long, requires = "join")]
@@ -77,6 +76,19 @@ pub struct Raft {
     /// The authority that signed the certificates of all members.
     #[arg(long, value_name = "FILE", requires_all = ["peer_cert", "peer_key"])]
     pub peer_ca: Option<PathBuf>,
+}
+
+/// Who a member is, and with whom it begins.
+#[derive(Args, Clone, Debug)]
+pub struct Founding {
+    /// This member's name.
+    #[arg(long, value_name = "NAME")]
+    pub member_name: Option<String>,
+
+    /// A member of a new store, and where the others reach it, as in `a=http://10.0.0.1:2380`; once
+    /// for each, this one included. Ignored once there are data.
+    #[arg(long = "member", value_name = "NAME=URL", value_delimiter = ',')]
+    pub members: Vec<Peer>,
 }
 
 /// A member of a new store.

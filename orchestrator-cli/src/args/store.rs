@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::engine::{Engine, Etcd};
+use super::engine::{Engine, Etcd, Founding};
 use super::face::FaceTls;
 use super::member::Member;
 use crate::store::StoreUrl;
@@ -14,6 +14,7 @@ use crate::store::StoreUrl;
 /// What stores are named by, in the help of every command that takes one.
 const URLS: &str = "Stores are named by URLs:
   durable:PATH          the files of the durable engine, while no process uses them
+  raft:PATH             the files of a member of several, only for `restore`
   etcd://HOST:PORT,...  a running etcd; a server with --etcd-listen, whatever its engine
   etcds://HOST:PORT,... the same over TLS";
 
@@ -73,9 +74,13 @@ pub struct Restore {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// The store to fill, which must be empty.
+    /// The store to fill, which must be empty. With `raft:DIR` a member of several is made, to be
+    /// started later; all that the store begins with are made so, each where it will run.
     #[arg(long, default_value = "durable:orchestrator-data/store", value_name = "URL")]
     pub to: StoreUrl,
+
+    #[command(flatten)]
+    pub founding: Founding,
 
     /// Take away first whatever the store holds.
     #[arg(long)]

@@ -13,12 +13,13 @@ use tokio::sync::oneshot;
 
 use super::termination;
 use crate::UsageError;
-use crate::args::{FaceTls, Serve};
+use crate::args::{FaceTls, Raft, Serve};
 use crate::store;
 
-pub async fn run(serve: Serve) -> Result<(), BoxError> {
+pub async fn run(mut serve: Serve) -> Result<(), BoxError> {
     let env = Env::system();
     let options = options(&serve.tls)?;
+    announce(&mut serve.engine.raft, serve.listen, &options);
     let mut end = std::pin::pin!(termination());
     let opening = store::engine(&serve.engine, &serve.data_dir, &env);
     let operator = tokio::select! {
@@ -35,6 +36,18 @@ pub async fn run(serve: Serve) -> Result<(), BoxError> {
     end.await;
     face.shutdown().await;
     Ok(())
+}
+
+/// Has a member tell the others where its clients reach it, unless the command line says so: where
+/// it serves them, if that is one address that is known now.
+pub fn announce(raft: &mut Raft, listen: SocketAddr, options: &Options) {
+    if raft.client_url.is_none() && listen.port() != 0 && !listen.ip().is_unspecified() {
+        raft.client_url = Some(format!("{}://{listen}", scheme(options)));
+    }
+}
+
+fn scheme(options: &Options) -> &'static str {
+    if options.is_tls() { "https" } else { "http" }
 }
 
 /// How the command line says to serve.
@@ -67,8 +80,7 @@ impl Face {
         let listener = listener.map_err(|why| {
             UsageError(format!("cannot serve etcd's API on {listen}: {why}").into())
         })?;
-        let scheme = if options.is_tls() { "https" } else { "http" };
-        let url = format!("{scheme}://{}", listener.local_addr()?);
+        let url = format!("{}://{}", scheme(&options), listener.local_addr()?);
         let (stop, stopped) = oneshot::channel();
         let server = EtcdServer::new(env.clone(), operator, options);
         let serving = env.spawn("etcd face", async move {
@@ -90,5 +102,29 @@ impl Face {
     pub async fn shutdown(self) {
         let _ = self.stop.send(());
         self.serving.await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    #[test]
+    fn a_member_tells_where_it_serves_unless_nobody_can_know_or_it_is_told() {
+        for (more, told) in [
+            (&["--listen=10.0.0.1:2379"][..], Some("http://10.0.0.1:2379")),
+            (&["--listen=10.0.0.1:2379", "--client-url=http://db"], Some("http://db")),
+            (&["--listen=0.0.0.0:2379"], None),
+            (&["--listen=127.0.0.1:0"], None),
+        ] {
+            let words = ["orchestrator", "etcd", "--store", "raft"];
+            let cli = Cli::try_parse_from(words.iter().chain(more)).unwrap();
+            let Command::Etcd(mut serve) = cli.command else { panic!("etcd") };
+            announce(&mut serve.engine.raft, serve.listen, &Options::new());
+            assert_eq!(serve.engine.raft.client_url.as_deref(), told);
+        }
     }
 }

@@ -55,6 +55,11 @@ pub async fn target(url: &StoreUrl, etcd: &Etcd, env: &Env) -> Result<Arc<dyn Op
     match url {
         StoreUrl::Memory => Ok(Arc::new(MemoryStore::new(env.clone()))),
         StoreUrl::Durable(folder) => durable(folder, env).await,
+        StoreUrl::Member(_) => {
+            let why = "a store of several members is named by where they serve etcd's API, as in \
+                       etcd://10.0.0.1:2379,10.0.0.2:2379";
+            Err(UsageError(why.into()).into())
+        }
         StoreUrl::Etcd { hosts, tls } => running(StoreUrl::endpoints(hosts, *tls), etcd, env),
     }
 }

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use orchestrator::core::{BoxError, Env};
+use orchestrator::store::mvcc::Mvcc;
 use orchestrator::store::raft::InitialMember;
 use orchestrator::store::raft::network::{GrpcTransport, PeerTls};
 use orchestrator::store::{Limits, Operator, RaftStore};
 
 use super::open::read;
 use crate::UsageError;
-use crate::args::{Peer, Raft};
+use crate::args::{Founding, Peer, Raft};
 
 /// Starts this member: it goes on, begins a store with others, or joins them. Returns once there is
 /// a leader.
@@ -20,7 +21,7 @@ pub async fn open(
     limits: Limits,
     env: &Env,
 ) -> Result<Arc<dyn Operator>, BoxError> {
-    let name = name(raft)?;
+    let name = name(&raft.founding)?;
     let listen = raft.peer_listen;
     let transport = GrpcTransport::bind(env.clone(), listen);
     let mut transport = transport.map_err(|why| {
@@ -29,21 +30,36 @@ pub async fn open(
     if let Some(tls) = tls(raft)? {
         transport = transport.tls(tls).map_err(|why| UsageError(why.into()))?;
     }
-    let builder = RaftStore::builder()
+    let mut builder = RaftStore::builder()
         .name(name)
         .peer_url(own_url(raft, name))
-        .initial(numbered(&raft.members))
+        .initial(numbered(&raft.founding.members))
         .join(raft.join.iter().cloned())
         .learner(raft.learner)
         .limits(limits);
+    if let Some(url) = &raft.client_url {
+        builder = builder.client_url(url);
+    }
     let store = builder.start_path(folder, Arc::new(transport), env.clone()).await?;
     store.led().await;
     Ok(Arc::new(store))
 }
 
+/// Makes a first member of `state` in the empty `folder`.
+pub async fn restore(
+    founding: &Founding,
+    folder: &Path,
+    state: Mvcc,
+    env: &Env,
+) -> Result<(), BoxError> {
+    let name = name(founding)?;
+    let builder = RaftStore::builder().name(name).initial(numbered(&founding.members));
+    Ok(builder.restore_path(folder, state, env).await?)
+}
+
 /// This member's name: where several begin, it has to be said which of them this is.
-fn name(raft: &Raft) -> Result<&str, BoxError> {
-    match (&raft.member_name, raft.members.as_slice()) {
+fn name(founding: &Founding) -> Result<&str, BoxError> {
+    match (&founding.member_name, founding.members.as_slice()) {
         (Some(name), members)
             if members.is_empty() || members.iter().any(|member| member.name == *name) =>
         {
@@ -58,7 +74,8 @@ fn name(raft: &Raft) -> Result<&str, BoxError> {
 /// Where the others reach this member.
 fn own_url(raft: &Raft, name: &str) -> String {
     let scheme = if raft.peer_cert.is_some() { "https" } else { "http" };
-    let said = raft.members.iter().find(|member| member.name == name).map(|m| m.url.clone());
+    let said =
+        raft.founding.members.iter().find(|member| member.name == name).map(|m| m.url.clone());
     let url = raft.peer_url.clone().or(said);
     url.unwrap_or_else(|| format!("{scheme}://{}", raft.peer_listen))
 }
@@ -98,11 +115,11 @@ mod tests {
     fn every_member_numbers_all_alike_and_knows_itself() {
         let a = raft(&["--member-name=a", "--member=b=http://h:2,a=http://h:1"]);
         let b = raft(&["--member-name=b", "--member=a=http://h:1", "--member=b=http://h:2"]);
-        assert_eq!(numbered(&a.members), numbered(&b.members));
-        assert_eq!((name(&b).unwrap(), own_url(&b, "b")), ("b", "http://h:2".to_owned()));
-        assert_eq!(name(&raft(&["--member=x=http://h:1"])).unwrap(), "x");
-        assert!(name(&raft(&["--member=a=http://h:1,b=http://h:2"])).is_err());
-        assert!(name(&raft(&["--member-name=c", "--member=a=http://h:1"])).is_err());
+        assert_eq!(numbered(&a.founding.members), numbered(&b.founding.members));
+        assert_eq!((name(&b.founding).unwrap(), own_url(&b, "b")), ("b", "http://h:2".to_owned()));
+        assert_eq!(name(&raft(&["--member=x=http://h:1"]).founding).unwrap(), "x");
+        assert!(name(&raft(&["--member=a=http://h:1,b=http://h:2"]).founding).is_err());
+        assert!(name(&raft(&["--member-name=c", "--member=a=http://h:1"]).founding).is_err());
     }
 
     #[test]

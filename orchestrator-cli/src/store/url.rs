@@ -11,6 +11,8 @@ pub enum StoreUrl {
     Memory,
     /// The files of the durable engine.
     Durable(PathBuf),
+    /// The files of a member of several, before it is started for the first time.
+    Member(PathBuf),
     /// A running etcd, or what looks like one.
     Etcd {
         /// Its members, as in `10.0.0.1:2379`.
@@ -24,14 +26,8 @@ pub enum StoreUrl {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// No scheme that we know.
-    #[error("must begin with durable:, etcd://, etcds:// or memory:")]
+    #[error("must begin with durable:, raft:, etcd://, etcds:// or memory:")]
     Scheme,
-    /// A store of several members has no name of its own.
-    #[error(
-        "a store of several members is named by where they serve etcd's API, as in \
-         etcd://10.0.0.1:2379,10.0.0.2:2379"
-    )]
-    Raft,
     /// A path is missing.
     #[error("names no directory; it must be like durable:/var/lib/orchestrator/store")]
     Path,
@@ -60,7 +56,7 @@ impl FromStr for StoreUrl {
         match scheme {
             "memory" => Ok(Self::Memory),
             "durable" => path().map(Self::Durable),
-            "raft" => Err(UrlError::Raft),
+            "raft" => path().map(Self::Member),
             "etcd" | "etcds" => {
                 let hosts = rest.strip_prefix("//").ok_or(UrlError::Host)?.trim_end_matches('/');
                 let hosts: Vec<String> = hosts.split(',').map(str::to_owned).collect();
@@ -79,6 +75,7 @@ impl fmt::Display for StoreUrl {
         match self {
             Self::Memory => f.write_str("memory:"),
             Self::Durable(path) => write!(f, "durable:{}", path.display()),
+            Self::Member(path) => write!(f, "raft:{}", path.display()),
             Self::Etcd { hosts, tls: false } => write!(f, "etcd://{}", hosts.join(",")),
             Self::Etcd { hosts, tls: true } => write!(f, "etcds://{}", hosts.join(",")),
         }
@@ -91,7 +88,8 @@ mod tests {
 
     #[test]
     fn a_store_has_one_name_and_a_wrong_one_says_what_is_missing() {
-        for text in ["memory:", "durable:/a/b", "etcd://a:1,b:2", "etcds://[::1]:2379"] {
+        for text in ["memory:", "durable:/a/b", "raft:/a/b", "etcd://a:1,b:2", "etcds://[::1]:2379"]
+        {
             assert_eq!(text.parse::<StoreUrl>().unwrap().to_string(), text);
         }
         let cases = [
@@ -99,7 +97,7 @@ mod tests {
             ("/var/lib", UrlError::Scheme),
             ("zookeeper://a", UrlError::Scheme),
             ("durable:", UrlError::Path),
-            ("raft:/var", UrlError::Raft),
+            ("raft:", UrlError::Path),
             ("etcd:a:1", UrlError::Host),
             ("etcd://", UrlError::Host),
             ("etcd://a:1,,b:2", UrlError::Host),

@@ -30,6 +30,8 @@ pub struct Member {
     pub peer: String,
     pub folder: PathBuf,
     arguments: Vec<String>,
+    /// Where it serves Kubernetes' API too, if it does.
+    api: Option<String>,
     /// Words before the program, as in `ip netns exec NAME`.
     within: Vec<String>,
     child: Option<Child>,
@@ -54,6 +56,7 @@ impl Member {
             peer: peer.into(),
             folder: folder.into(),
             arguments: Vec::new(),
+            api: None,
             within: Vec::new(),
             child: None,
         }
@@ -96,6 +99,12 @@ impl Member {
         self
     }
 
+    /// Makes this one an API server too.
+    pub fn with_api(mut self) -> Self {
+        self.api = Some(format!("127.0.0.1:{}", free_port()));
+        self
+    }
+
     fn of_several(&self) -> Vec<String> {
         let listen = format!("--peer-listen={}", self.peer);
         vec!["--store=raft".into(), format!("--member-name={}", self.name), listen]
@@ -121,7 +130,14 @@ impl Member {
         let program = env!("CARGO_BIN_EXE_orchestrator").to_owned();
         let words: Vec<&String> = self.within.iter().chain([&program]).collect();
         let mut command = Command::new(words[0]);
-        command.args(&words[1..]).arg("etcd").arg("--listen").arg(&self.client);
+        command.args(&words[1..]);
+        match &self.api {
+            None => command.arg("etcd").arg("--listen").arg(&self.client),
+            Some(bind) => {
+                command.args(["server", "--parts", "apiserver", "--bind", bind]);
+                command.arg("--etcd-listen").arg(&self.client)
+            }
+        };
         command.arg("--data-dir").arg(&self.folder).args(&self.arguments);
         self.child = Some(command.stdout(Stdio::piped()).spawn().unwrap());
     }

@@ -111,7 +111,8 @@ pub struct Ran {
 }
 
 impl Ran {
-    fn of(output: Output, what: String) -> Self {
+    /// What came of a program.
+    pub fn of(output: Output, what: String) -> Self {
         Self {
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
             err: String::from_utf8_lossy(&output.stderr).into_owned(),

@@ -50,6 +50,26 @@ fn status(folder: &Path, store: &str) -> Json {
     serde_json::from_str(&works(tool(folder, &["status", store, "--json"]))).unwrap()
 }
 
+/// Three members, each made of the snapshot where it will run, are one store that holds it.
+async fn members_begin_with(at: &Path, snapshot: &str) {
+    let mut members = Member::several(&["x", "y", "z"], &at.join("several"));
+    let founding: Vec<_> =
+        members.iter().map(|m| format!("--member={}=http://{}", m.name, m.peer)).collect();
+    for member in &members {
+        let to = format!("raft:{}", member.folder.join("store").display());
+        let mut words = vec!["restore", snapshot, "--to", &to, "--member-name", &member.name];
+        words.extend(founding.iter().map(String::as_str));
+        assert!(works(tool(at, &words)).contains("start it"));
+    }
+    members.iter_mut().for_each(Member::spawn);
+    members.iter_mut().for_each(Member::ready);
+    for member in &members {
+        let store = client(&[member], &Env::system());
+        assert_eq!(count(&*store).await, 1500);
+        assert_eq!(store.lease(LeaseOp::Describe(42)).await.unwrap()[0].keys.len(), 150);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_of_a_running_store_becomes_a_store_with_the_same_revisions() {
     let (env, folder) = (Env::system(), tempfile::tempdir().unwrap());
@@ -86,6 +106,7 @@ async fn a_snapshot_of_a_running_store_becomes_a_store_with_the_same_revisions()
         let lease = store.lease(LeaseOp::Describe(42)).await.unwrap().remove(0);
         assert_eq!(lease.keys.len(), 150);
     }
+    members_begin_with(at, "snap").await;
     let text = std::fs::read(at.join("snap")).unwrap();
     std::fs::write(at.join("cut"), &text[..text.len() - 100]).unwrap();
     refuses(tool(at, &["restore", "cut", "--to", "durable:none/store"]), "snapshot");

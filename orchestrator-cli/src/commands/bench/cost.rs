@@ -16,14 +16,6 @@ pub fn cpu(pid: u32) -> io::Result<Duration> {
     Ok(Duration::from_millis(ticks * MS_PER_TICK))
 }
 
-/// The bytes of memory that this process holds.
-///
-/// # Errors
-/// There is no `/proc`.
-pub fn resident() -> io::Result<u64> {
-    resident_of(std::process::id())
-}
-
 /// The bytes of memory that a process holds.
 ///
 /// # Errors
@@ -52,6 +44,6 @@ mod tests {
         let stat = "12 (a ) b) S 1 12 12 0 -1 4194560 100 0 0 0 7 5 0 0 20 0 1 0 100 0 0";
         assert_eq!(ticks(stat), Some(12));
         assert_eq!(ticks("no brackets"), None);
-        assert!(cpu(std::process::id()).is_ok() && resident().unwrap() > 0);
+        assert!(cpu(std::process::id()).is_ok() && resident_of(std::process::id()).unwrap() > 0);
     }
 }

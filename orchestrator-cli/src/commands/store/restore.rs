@@ -15,7 +15,7 @@ use super::migrate::{copied, told};
 use super::whole::{self, Reading};
 use crate::UsageError;
 use crate::args::Restore;
-use crate::store::{StoreUrl, target};
+use crate::store::{StoreUrl, restore_member, target};
 
 /// How much of the file is read at a time.
 const PIECE_BYTES: usize = 1 << 20;
@@ -27,10 +27,23 @@ pub async fn run(restore: Restore) -> Result<(), BoxError> {
     if let StoreUrl::Durable(folder) = &restore.to {
         return whole::make(folder, state, restore.force, &env).await;
     }
+    if let StoreUrl::Member(folder) = &restore.to {
+        return member(&restore, folder, state, &env).await;
+    }
     let from = MemoryStore::builder().build_from(env.clone(), state);
     let to = target(&restore.to, &restore.etcd, &env).await?;
     let report = copied(&from, &*to, &env, Options { replace: restore.force }).await?;
     println!("{}", told(&report));
+    Ok(())
+}
+
+/// Makes a member of several, which is to be started later.
+async fn member(restore: &Restore, folder: &Path, state: Mvcc, env: &Env) -> Result<(), BoxError> {
+    whole::make_room(folder, restore.force)?;
+    let (revision, oldest) = (state.revision(), state.floor());
+    restore_member(&restore.founding, folder, state, env).await?;
+    println!("{}: revision {revision}, readable back to {oldest}", folder.display());
+    println!("start it with the same --member-name and --member, when all of them are made");
     Ok(())
 }
 

@@ -88,7 +88,10 @@ async fn digest(store: &dyn Store) -> Result<Digest, BoxError> {
 }
 
 /// Moves a store that is in the way aside, where that is wanted and nobody uses it.
-fn make_room(folder: &Path, force: bool) -> Result<(), BoxError> {
+///
+/// # Errors
+/// It is not wanted, or somebody uses it.
+pub fn make_room(folder: &Path, force: bool) -> Result<(), BoxError> {
     if std::fs::read_dir(folder).map_or(true, |mut files| files.next().is_none()) {
         return Ok(());
     }

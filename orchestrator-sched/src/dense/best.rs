@@ -67,7 +67,9 @@ impl Class {
     pub fn best(&self, view: View<'_>) -> Best {
         let mut best = Best::default();
         if self.dims.is_empty() && self.ranking.strata() == 1 {
-            best.strata.extend(self.ranking.best(0).map(|(_, nodes)| (0, nodes)));
+            if let Some((_, nodes)) = self.ranking.best(0) {
+                best.strata.push((0, nodes));
+            }
             return best;
         }
         let filled = (0..self.ranking.strata()).filter(|index| self.ranking.nodes(*index) > 0);

@@ -59,6 +59,9 @@ impl Near {
 
     /// Whether the pods that came since have wishes about `pod` that nobody had before.
     pub fn is_outdated(&mut self, pod: &PodInfo, table: &Table, snapshot: &Snapshot) -> bool {
+        if table.kinds.newest() == self.newest {
+            return false;
+        }
         let mut questions = BTreeSet::new();
         for kind in table.kinds.wishing_since(self.newest) {
             self.ask_for(kind, pod, snapshot, &mut questions);

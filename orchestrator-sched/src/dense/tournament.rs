@@ -214,14 +214,14 @@ impl Tournament {
         let mut below = 0;
         for level in self.levels.iter().rev() {
             let group = &level[below];
-            let mut branches = (0..BRANCHES).filter(|at| group.highest[*at] == highest);
-            let branch = branches.find(|at| match group.nodes[*at] {
-                nodes if nodes > index => true,
-                nodes => {
-                    index -= nodes;
-                    false
+            let mut branch = 0;
+            while group.highest[branch] != highest || group.nodes[branch] <= index {
+                index -= if group.highest[branch] == highest { group.nodes[branch] } else { 0 };
+                branch += 1;
+                if branch == BRANCHES {
+                    return None;
                 }
-            })?;
+            }
             below = below * BRANCHES + branch;
         }
         for (part, scores) in self.leaves[below].0.as_chunks::<BRANCHES>().0.iter().enumerate() {

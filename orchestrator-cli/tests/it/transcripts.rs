@@ -26,11 +26,6 @@ fn admission_is_that_of_a_real_server() {
 }
 
 #[test]
-fn quotas_follow_what_is_used() {
-    replay_of("apiserver,controllers", &["--topic", "admission", "--needs", "kcm"]);
-}
-
-#[test]
 fn rights_are_those_of_a_real_server() {
     replay_of("apiserver", &["--topic", "auth", "--needs", "apiserver"]);
 }

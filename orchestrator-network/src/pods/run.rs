@@ -192,9 +192,10 @@ async fn tell(
     let others: Vec<_> = nodes.iter().filter(|node| *node != own).cloned().collect();
     let mut wiring = config.fabric.wiring(own, &others);
     wiring.links.extend(shared(config));
-    wiring.routes.extend(config.services.iter().filter_map(|to| {
-        let from = own.address_like(to.addr());
-        from.map(|_| Route { to: *to, via: None, link: Some(SHARED.into()), from })
+    wiring.routes.extend(config.services.iter().map(|to| {
+        // What comes from a loopback address would not leave the node.
+        let from = own.address_like(to.addr()).filter(|ip| !ip.is_loopback());
+        Route { to: *to, via: None, link: Some(SHARED.into()), from }
     }));
     links.set(&wiring).await.map_err(PodNetworkError::Links)?;
     let mut batch = Batch::new();

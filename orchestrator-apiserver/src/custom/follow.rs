@@ -8,6 +8,7 @@ use futures::StreamExt;
 use orchestrator_core::env::Task;
 use orchestrator_core::store::{Event, Range, WatchRequest, WatchStream, WatchUpdate};
 use orchestrator_core::{Json, Object, Revision, Status};
+use orchestrator_custom::condition;
 use orchestrator_custom::names::Taken;
 use orchestrator_kinds::fields::Fields;
 
@@ -31,6 +32,8 @@ pub(super) struct Follower {
 #[derive(Debug)]
 struct Known {
     stored: Stored,
+    /// Its tree, which the store lets go: the names of a group are compared often.
+    tree: Arc<Object>,
     /// What was written over it, which the watch has not shown yet.
     decided: Option<(Revision, Object)>,
     /// What decides about what is served.
@@ -134,7 +137,7 @@ impl Follower {
             let resources = kind::resources(&definition, &self.plane);
             self.plane.registry.put_custom(&name, resources);
         }
-        if before.as_ref().is_none_or(|before| names_differ(&before.stored, &definition)) {
+        if before.as_ref().is_none_or(|before| names_differ(&before.tree, &definition)) {
             self.reopen(definition.text_at(&["spec", "group"]));
         }
         self.open.insert(name.clone());
@@ -149,22 +152,23 @@ impl Follower {
                 cleanup = Some(self.plane.env.spawn("cleanup of custom resources", work));
             }
         }
-        self.known.insert(name, Known { stored, decided, served, cleanup });
+        self.known.insert(name, Known { stored, tree: definition, decided, served, cleanup });
     }
 
     fn forget(&mut self, name: &str) {
         let gone = self.known.remove(name);
         self.plane.registry.put_custom(name, Vec::new());
-        if let Some(Ok(definition)) = gone.as_ref().map(|gone| gone.stored.tree()) {
-            self.reopen(definition.text_at(&["spec", "group"]));
+        if let Some(gone) = gone {
+            self.reopen(gone.tree.text_at(&["spec", "group"]));
         }
     }
 
     /// Names of a group were taken or became free, so that those of all its kinds are open.
     fn reopen(&mut self, group: &str) {
         for (name, known) in &self.known {
-            let is_of = |tree: &Arc<Object>| tree.text_at(&["spec", "group"]) == group;
-            if known.stored.tree().is_ok_and(is_of) {
+            let is_of = known.tree.text_at(&["spec", "group"]) == group;
+            // Who has all its names keeps them.
+            if is_of && !condition::holds(&known.tree, condition::NAMES_ACCEPTED) {
                 self.open.insert(name.clone());
             }
         }
@@ -188,35 +192,34 @@ impl Follower {
     /// Decides about the names of one definition; what was written, where anything was.
     async fn settle(&self, name: &str, now: &str) -> Result<Option<(Revision, Object)>, Status> {
         let Some(known) = self.known.get(name) else { return Ok(None) };
-        let definition = known.stored.tree()?;
+        let definition = &*known.tree;
         if definition.deletion_timestamp().is_some() || known.decided.is_some() {
             return Ok(None);
         }
-        let taken = self.taken(name, definition)?;
+        let taken = self.taken(name, definition);
         let Some(new) = status::decide(definition, &taken, now) else { return Ok(None) };
         let written = status::store(&self.plane, &known.stored, new.clone()).await?;
         Ok(written.map(|revision| (revision, new)))
     }
 
     /// The names that the other definitions of a group have.
-    fn taken(&self, name: &str, definition: &Object) -> Result<Taken, Status> {
+    fn taken(&self, name: &str, definition: &Object) -> Taken {
         let group = definition.text_at(&["spec", "group"]);
         let mut taken = Taken::default();
         for (other, known) in &self.known {
-            let stored = known.stored.tree()?;
-            let tree = known.decided.as_ref().map_or(&**stored, |(_, decided)| decided);
+            let tree = known.decided.as_ref().map_or(&*known.tree, |(_, decided)| decided);
             if other != name && tree.text_at(&["spec", "group"]) == group {
                 taken.add(tree);
             }
         }
-        Ok(taken)
+        taken
     }
 }
 
 /// Whether a definition has other names than before.
-fn names_differ(before: &Stored, now: &Object) -> bool {
+fn names_differ(before: &Object, now: &Object) -> bool {
     let names = |object: &Object| object.sub("status").sub("acceptedNames").clone();
-    before.tree().map_or(true, |before| names(before) != names(now))
+    names(before) != names(now)
 }
 
 /// What of a definition decides about what is served: all but its conditions' words.

@@ -3,51 +3,39 @@
 use std::path::Path;
 
 use orchestrator::core::BoxError;
-use plotters::prelude::*;
 
+use super::canvas::{Canvas, OTHERS, OURS};
 use super::figure::Figure;
 
-/// The size of one row, and of what is around the rows, in pixels.
+/// The size of one row, and of what is above the rows, in pixels.
 const WIDTH: u32 = 960;
-const ROW: u32 = 64;
-const HEAD: u32 = 56;
+const ROW: i32 = 64;
+const HEAD: i32 = 56;
 
 /// Where the names end and the bars begin, and how long the longest bar is.
 const BARS_AT: i32 = 420;
 const BAR: f64 = 380.0;
 
-const OURS: RGBColor = RGBColor(38, 96, 164);
-const ETCD: RGBColor = RGBColor(190, 190, 190);
-
 /// Draws a pair of bars for each figure, each pair in its own scale.
 pub fn write(file: &Path, figures: &[Figure]) -> Result<(), BoxError> {
-    let height = HEAD + ROW * u32::try_from(figures.len())?;
-    let area = SVGBackend::new(file, (WIDTH, height)).into_drawing_area();
-    area.fill(&WHITE)?;
-    let legend = |text: &str, x: i32, color: RGBColor| {
-        area.draw(&Rectangle::new([(x, 18), (x + 14, 32)], color.filled()))?;
-        area.draw(&Text::new(text.to_owned(), (x + 20, 18), ("sans-serif", 15)))
-    };
-    legend("orchestrator", BARS_AT, OURS)?;
-    legend("etcd, same machine, same load", BARS_AT + 140, ETCD)?;
+    let canvas = Canvas::new(file, WIDTH, HEAD + ROW * i32::try_from(figures.len())?)?;
+    canvas.legend("orchestrator", (BARS_AT, 18), OURS)?;
+    canvas.legend("etcd, same machine, same load", (BARS_AT + 140, 18), OTHERS)?;
     for (row, figure) in (0_i32..).zip(figures) {
-        let top = HEAD as i32 + row * ROW as i32;
-        area.draw(&Text::new(figure.what, (12, top + 14), ("sans-serif", 15)))?;
+        let top = HEAD + row * ROW;
+        canvas.text(figure.what, (12, top + 14), 15)?;
         let etcd = figure.etcd.as_ref().map(|etcd| etcd.value);
         let longest = figure.ours.value.max(etcd.unwrap_or(0.0)).max(f64::MIN_POSITIVE);
-        let bar = |value: f64, y: i32, color: RGBColor| {
-            let end = BARS_AT + (value / longest * BAR) as i32;
-            area.draw(&Rectangle::new([(BARS_AT, y), (end, y + 18)], color.filled()))?;
+        let bar = |value: f64, y: i32, color| {
             let label = format!("{} {}", indicatif::HumanFloatCount(value), figure.unit);
-            area.draw(&Text::new(label, (end + 6, y + 3), ("sans-serif", 13)))
+            canvas.labelled((BARS_AT, y), (value / longest * BAR, 18), color, &label)
         };
         bar(figure.ours.value, top + 4, OURS)?;
         if let Some(etcd) = etcd {
-            bar(etcd, top + 26, ETCD)?;
+            bar(etcd, top + 26, OTHERS)?;
         }
     }
-    area.present()?;
-    Ok(())
+    canvas.finish()
 }
 
 #[cfg(test)]

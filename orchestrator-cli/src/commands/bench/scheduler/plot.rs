@@ -3,12 +3,9 @@
 use std::path::Path;
 
 use orchestrator::core::{BoxError, Json};
-use plotters::coord::Shift;
-use plotters::prelude::*;
 
+use super::super::canvas::{Canvas, OTHERS, OURS};
 use super::outcome::{Outcome, average_in};
-
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// The size of one workload's row, and of what is above the rows, in pixels.
 const WIDTH: u32 = 1120;
@@ -23,9 +20,6 @@ const BAR: f64 = 420.0;
 const HISTOGRAM_AT: i32 = 640;
 const STEP: i32 = 18;
 
-const OURS: RGBColor = RGBColor(38, 96, 164);
-const OTHERS: RGBColor = RGBColor(190, 190, 190);
-
 /// Draws a row for each workload, each in its own scale.
 pub fn write(
     file: &Path,
@@ -33,36 +27,32 @@ pub fn write(
     label: &str,
     earlier: Option<&Json>,
 ) -> Result<(), BoxError> {
-    let height = HEAD + ROW * i32::try_from(outcomes.len())?;
-    let area = SVGBackend::new(file, (WIDTH, height as u32)).into_drawing_area();
-    area.fill(&WHITE)?;
-    let mut legend = vec![(label, OURS)];
-    legend.extend(earlier.map(|_| ("earlier", OTHERS)));
-    for (index, (text, color)) in (0_i32..).zip(legend) {
-        let x = BARS_AT + index * 200;
-        area.draw(&Rectangle::new([(x, 16), (x + 14, 30)], color.filled()))?;
-        area.draw(&Text::new(text.to_owned(), (x + 20, 16), ("sans-serif", 15)))?;
+    let canvas = Canvas::new(file, WIDTH, HEAD + ROW * i32::try_from(outcomes.len())?)?;
+    canvas.legend(label, (BARS_AT, 16), OURS)?;
+    if earlier.is_some() {
+        canvas.legend("earlier", (BARS_AT + 200, 16), OTHERS)?;
     }
-    let title = "created to bound, ms".to_owned();
-    area.draw(&Text::new(title, (HISTOGRAM_AT, 16), ("sans-serif", 15)))?;
+    canvas.text("created to bound, ms", (HISTOGRAM_AT, 16), 15)?;
     for (row, outcome) in (0_i32..).zip(outcomes) {
         let top = HEAD + row * ROW;
-        rates(&area, top, outcome, average_in(earlier, outcome.workload))?;
-        latencies(&area, top, outcome)?;
+        rates(&canvas, top, outcome, average_in(earlier, outcome.workload))?;
+        latencies(&canvas, top, outcome)?;
     }
-    area.present()?;
-    Ok(())
+    canvas.finish()
 }
 
-fn rates(area: &Area<'_>, top: i32, outcome: &Outcome, other: Option<f64>) -> Result<(), BoxError> {
+fn rates(
+    canvas: &Canvas<'_>,
+    top: i32,
+    outcome: &Outcome,
+    other: Option<f64>,
+) -> Result<(), BoxError> {
     let title = format!("{}, {} nodes", outcome.workload, outcome.nodes);
-    area.draw(&Text::new(title, (BARS_AT, top), ("sans-serif", 14)))?;
+    canvas.text(&title, (BARS_AT, top), 14)?;
     let longest = outcome.rate.average.max(other.unwrap_or(0.0)).max(f64::MIN_POSITIVE);
-    let bar = |value: f64, y: i32, color: RGBColor| {
-        let end = BARS_AT + (value / longest * BAR) as i32;
-        area.draw(&Rectangle::new([(BARS_AT, y), (end, y + 18)], color.filled()))?;
+    let bar = |value: f64, y: i32, color| {
         let label = format!("{} pods/s", indicatif::HumanCount(value.round() as u64));
-        area.draw(&Text::new(label, (end + 6, y + 3), ("sans-serif", 13)))
+        canvas.labelled((BARS_AT, y), (value / longest * BAR, 18), color, &label)
     };
     bar(outcome.rate.average, top + 20, OURS)?;
     if let Some(other) = other {
@@ -71,7 +61,7 @@ fn rates(area: &Area<'_>, top: i32, outcome: &Outcome, other: Option<f64>) -> Re
     Ok(())
 }
 
-fn latencies(area: &Area<'_>, top: i32, outcome: &Outcome) -> Result<(), BoxError> {
+fn latencies(canvas: &Canvas<'_>, top: i32, outcome: &Outcome) -> Result<(), BoxError> {
     let bars = &outcome.latency.bars;
     let first = bars.iter().position(|(_, count)| *count > 0).unwrap_or(0);
     let most = bars.iter().map(|(_, count)| *count).max().unwrap_or(0).max(1);
@@ -79,9 +69,9 @@ fn latencies(area: &Area<'_>, top: i32, outcome: &Outcome) -> Result<(), BoxErro
     for (index, (end, count)) in (0_i32..).zip(&bars[first..]) {
         let x = HISTOGRAM_AT + index * STEP;
         let y = floor - (*count as f64 / most as f64 * tall) as i32;
-        area.draw(&Rectangle::new([(x, y), (x + STEP - 3, floor)], OURS.filled()))?;
+        canvas.bar((x, y), (x + STEP - 3, floor), OURS)?;
         if index % 3 == 0 {
-            area.draw(&Text::new(short(*end), (x, floor + 4), ("sans-serif", 11)))?;
+            canvas.text(&short(*end), (x, floor + 4), 11)?;
         }
     }
     Ok(())

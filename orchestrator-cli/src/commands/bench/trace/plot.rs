@@ -4,7 +4,8 @@ use std::path::Path;
 
 use orchestrator::core::BoxError;
 use orchestrator::sched::trace::report::Summary;
-use plotters::prelude::*;
+
+use super::super::canvas::{Canvas, OTHERS, OURS};
 
 /// Sizes in pixels.
 const WIDTH: u32 = 960;
@@ -12,10 +13,6 @@ const ROW: i32 = 20;
 const GAP: i32 = 34;
 const BARS_AT: i32 = 200;
 const BAR: f64 = 560.0;
-
-const COLOR: RGBColor = RGBColor(38, 96, 164);
-/// The part of a bar that nobody could have avoided.
-const UNAVOIDABLE: RGBColor = RGBColor(190, 190, 190);
 
 /// Bars under one heading.
 #[derive(Debug)]
@@ -67,36 +64,29 @@ pub fn unused(summaries: &[Summary]) -> Vec<Group> {
     sorted.chunk_by(|a, b| same(a, b)).map(group).collect()
 }
 
-/// Draws a bar for each value; all are in one scale.
+/// Draws a bar for each value; all are in one scale. The part that nobody could have avoided is grey.
 pub fn write(file: &Path, groups: &[Group]) -> Result<(), BoxError> {
     let height = groups.iter().map(|group| GAP + ROW * group.bars.len() as i32).sum::<i32>() + GAP;
     let all = groups.iter().flat_map(|group| &group.bars);
     let longest = all.map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
-    let area = SVGBackend::new(file, (WIDTH, height as u32)).into_drawing_area();
-    area.fill(&WHITE)?;
+    let canvas = Canvas::new(file, WIDTH, height)?;
     let mut top = 8;
     for group in groups {
-        area.draw(&Text::new(group.title.as_str(), (12, top + 6), ("sans-serif", 15)))?;
+        canvas.text(&group.title, (12, top + 6), 15)?;
         top += GAP - 6;
         for bar in &group.bars {
-            let end = |value: f64| BARS_AT + (value / longest * BAR) as i32;
-            let rectangle = |value: f64, color: RGBColor| {
-                Rectangle::new([(BARS_AT, top), (end(value), top + ROW - 6)], color.filled())
-            };
-            area.draw(&Text::new(bar.name.as_str(), (24, top), ("sans-serif", 13)))?;
-            area.draw(&rectangle(bar.value, COLOR))?;
+            let length = |value: f64| (value / longest * BAR, ROW - 6);
+            canvas.text(&bar.name, (24, top), 13)?;
+            canvas.labelled((BARS_AT, top), length(bar.value), OURS, &bar.label)?;
             if bar.unavoidable > 0.0 {
-                area.draw(&rectangle(bar.unavoidable, UNAVOIDABLE))?;
+                let (length, height) = length(bar.unavoidable);
+                canvas.bar((BARS_AT, top), (BARS_AT + length as i32, top + height), OTHERS)?;
             }
-            let label =
-                Text::new(bar.label.as_str(), (end(bar.value) + 6, top), ("sans-serif", 13));
-            area.draw(&label)?;
             top += ROW;
         }
         top += 6;
     }
-    area.present()?;
-    Ok(())
+    canvas.finish()
 }
 
 #[cfg(test)]

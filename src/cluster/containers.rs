@@ -15,6 +15,7 @@ use orchestrator_core::resource::Network;
 use orchestrator_core::{BoxError, ObjectKey};
 use orchestrator_runtime::agent::{Agent, NodeConfig, Parts};
 use orchestrator_runtime::kubelet::{Kubelet, KubeletConfig};
+use orchestrator_runtime::volume::Volumes;
 use orchestrator_wire::listener::Serving;
 
 use super::networking::{Carried, Networking, dns_address};
@@ -98,6 +99,7 @@ pub struct ContainerNode {
     runtime: Arc<ContainerdRuntime>,
     informers: Informers,
     keep_pods: bool,
+    volumes: PathBuf,
 }
 
 impl Drop for ContainerNode {
@@ -160,6 +162,7 @@ impl ContainerNode {
             runtime,
             informers,
             keep_pods: spec.keep_pods,
+            volumes: spec.folder.join("volumes"),
         })
     }
 
@@ -178,11 +181,15 @@ impl ContainerNode {
     /// Ends the node: first its pods, unless they are to be kept, then its containerd.
     pub async fn shutdown(mut self) {
         let (runtime, keep_pods) = (Arc::clone(&self.runtime), self.keep_pods);
+        let volumes = std::mem::take(&mut self.volumes);
         // The traffic of pods that are kept goes on as it was.
         let carried = self.carried.take().filter(|_| !keep_pods);
         drop(self);
         if !keep_pods && let Err(error) = runtime.remove_all(SHUTDOWN_GRACE).await {
             tracing::error!(error = %error.chain(), "pods not removed");
+        }
+        if !keep_pods && let Err(error) = Volumes::remove_all(&volumes) {
+            tracing::error!(%error, "volumes not removed");
         }
         if let Some(carried) = carried {
             carried.shutdown().await;

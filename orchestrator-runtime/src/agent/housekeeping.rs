@@ -58,7 +58,9 @@ async fn collect(
     let images = keeper.images().await?;
     known.see(&images, &pods, context.env.now());
     let Ok(disk) = rustix::fs::statvfs(&keeper.image_directory()) else { return Ok(()) };
-    let capacity = disk.f_blocks.saturating_mul(disk.f_frsize);
+    // What is kept for root is nobody's: it counts as neither used nor free.
+    let blocks = disk.f_blocks.saturating_sub(disk.f_bfree).saturating_add(disk.f_bavail);
+    let capacity = blocks.saturating_mul(disk.f_frsize);
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let wanted = excess(capacity, free);
     for id in known.to_remove(&images, wanted, context.env.now()) {

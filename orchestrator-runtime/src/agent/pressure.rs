@@ -131,7 +131,9 @@ fn left_on(path: &Path) -> (u64, u64) {
         0 => 100,
         all => free.saturating_mul(100) / all,
     };
-    (percent(disk.f_bavail, disk.f_blocks), percent(disk.f_favail, disk.f_files))
+    // What is kept for root is nobody's: it counts as neither used nor free.
+    let reachable = disk.f_blocks.saturating_sub(disk.f_bfree).saturating_add(disk.f_bavail);
+    (percent(disk.f_bavail, reachable), percent(disk.f_favail, disk.f_files))
 }
 
 fn available_memory() -> Option<u64> {

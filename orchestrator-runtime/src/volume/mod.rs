@@ -139,6 +139,19 @@ impl Volumes {
     }
 }
 
+impl Volumes {
+    /// Removes the volumes of all pods below `root`: none of them runs any more.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn remove_all(root: &Path) -> io::Result<()> {
+        for entry in std::fs::read_dir(root).into_iter().flatten().flatten() {
+            Self { root: entry.path(), isolated: true }.remove()?;
+        }
+        Ok(())
+    }
+}
+
 /// The claim that a volume shows: its own, or the one that was made for it.
 pub fn claim_of(pod: &Pod, volume: &Volume) -> Option<String> {
     let own = volume.persistent_volume_claim.as_ref().map(|claim| claim.claim_name.clone());

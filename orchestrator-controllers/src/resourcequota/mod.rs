@@ -1,11 +1,13 @@
 //! ResourceQuotas: what all objects of a namespace take together, kept in the status.
 //!
-//! The API server refuses what goes beyond the status and adds to it at once; this controller
-//! counts anew when objects come, change in what they take, and go.
+//! The API server refuses what goes beyond the status and adds to it at once, before it stores an
+//! object; this controller counts anew when objects take less than before, or go. It must not when
+//! they come: what it counts may not be stored yet, and would be forgotten.
 
 mod count;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{ResourceQuota, ResourceQuotaStatus};
@@ -62,8 +64,11 @@ impl ResourceQuotaController {
     }
 }
 
+/// How often a quota is counted anew without a reason: for what was added and then not stored.
+const RECOUNT: Duration = Duration::from_secs(300);
+
 /// The quotas that a change of an object of `resource` concerns: those of its namespace, where it
-/// takes something else than before.
+/// takes less of anything than before.
 fn quotas_of(
     quotas: &Informer<ResourceQuota>,
     resource: &GroupResource,
@@ -78,9 +83,23 @@ fn quotas_of(
         let tree = item.as_ref().and_then(|item| item.tree().ok().map(Arc::clone));
         tree.map(|tree| usage(resource, &tree))
     };
-    match takes(&change.old) == takes(&change.new) {
+    let after = takes(&change.new).unwrap_or_default();
+    let less = takes(&change.old).unwrap_or_default().into_iter().any(|(word, before)| {
+        after.iter().find(|(other, _)| **other == word).is_none_or(|(_, now)| *now < before)
+    });
+    if less { there.iter().map(|quota| quota.key()).collect() } else { Vec::new() }
+}
+
+/// The quota itself, where it was made or asks for something else. That the API server has added
+/// to its status is no reason.
+fn own(change: &Change) -> Vec<ObjectKey> {
+    let parts = |item: &Option<Item>| {
+        let tree = item.as_ref()?.lean().ok()?;
+        Some((tree.uid().to_owned(), tree.at(&["spec"]).cloned()))
+    };
+    match parts(&change.old) == parts(&change.new) {
         true => Vec::new(),
-        false => there.iter().map(|quota| quota.key()).collect(),
+        false => change.new.as_ref().map(Item::key).into_iter().collect(),
     }
 }
 
@@ -91,13 +110,13 @@ impl Controller for ResourceQuotaController {
     }
 
     fn watches(&self) -> Vec<WatchSpec> {
-        let own = gvr::<ResourceQuota>();
+        let quotas = WatchSpec::new(gvr::<ResourceQuota>(), own);
         let counted = self.resources.deletable().into_iter().filter(|served| served.namespaced);
         let others = counted.map(|served| {
             let (quotas, resource) = (self.quotas.clone(), served.gvr.group_resource());
             WatchSpec::new(served.gvr, move |change| quotas_of(&quotas, &resource, change))
         });
-        [WatchSpec::own(own)].into_iter().chain(others).collect()
+        [quotas].into_iter().chain(others).collect()
     }
 
     async fn reconcile(&self, key: &ObjectKey, _: &ReconcileContext) -> Result<Outcome, Status> {
@@ -110,12 +129,12 @@ impl Controller for ResourceQuotaController {
         let used = self.used(&item, &hard)?;
         let stated = |part| amounts(tree.at(&["status", part]));
         if stated("hard") == hard && stated("used") == used && quota.status.is_some() {
-            return Ok(Outcome::Done);
+            return Ok(Outcome::RequeueAfter(RECOUNT));
         }
         let status = ResourceQuotaStatus { hard: Some(told(&hard)), used: Some(told(&used)) };
         let quota = ResourceQuota { status: Some(status), ..(*quota).clone() };
         self.api.update_status(&quota).await?;
-        Ok(Outcome::Done)
+        Ok(Outcome::RequeueAfter(RECOUNT))
     }
 }
 

@@ -11,7 +11,6 @@ mod url;
 
 pub use trust::{Trust, TrustError};
 
-
 pub(crate) use expiring::Expiring;
 pub(crate) use kubeconfig::Remote;
 

@@ -169,7 +169,7 @@ async fn mutating_policies_merge_and_patch() {
             {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression":
                 "Object{metadata: Object.metadata{labels: {'seen': 'yes'}}}"}},
             {"patchType": "JSONPatch", "jsonPatch": {"expression":
-                "has(object.data) ? [JSONPatch{op: 'add', path: '/data/' + \
+                "has(object.data) ? [JSONPatch{op: 'add', path: '/metadata/labels/' + \
                  jsonpatch.escapeKey('a/b'), value: object.metadata.labels['seen']}] : []"}},
         ],
     });
@@ -177,8 +177,8 @@ async fn mutating_policies_merge_and_patch() {
     let binding = json!({"policyName": "m"});
     make(&api, "mutatingadmissionpolicybindings", "m", binding).await;
     let made = write(&api, "a", json!({"x": "1"})).await.unwrap();
-    assert_eq!(made["metadata"]["labels"], json!({"seen": "yes"}));
-    assert_eq!(made["data"], json!({"x": "1", "a/b": "yes"}));
+    assert_eq!(made["metadata"]["labels"], json!({"seen": "yes", "a/b": "yes"}));
+    assert_eq!(made["data"], json!({"x": "1"}));
 }
 
 #[test]

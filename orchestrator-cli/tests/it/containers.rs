@@ -263,7 +263,7 @@ fn a_pod_is_logged_entered_copied_to_and_reached() {
     let line = told.recv_timeout(Duration::from_secs(30)).unwrap();
     let mut stream = TcpStream::connect(line.split(' ').nth(2).unwrap()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    stream.write_all(b"GET / HTTP/1.0\\r\n\\r\n").unwrap();
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.contains("from the pod"), "{answer}");

@@ -88,7 +88,27 @@ pub(crate) fn plan(common: &Common, groups: Vec<Group>, found: &[Arc<EndpointSli
         plan_group(common, group, ours, &mut plan);
     }
     plan.delete.extend(left);
+    recycle(&mut plan);
     plan
+}
+
+/// A slice that would go takes what a new one of its address type would hold: readers see one write,
+/// not two slices or none in between.
+fn recycle(plan: &mut Plan) {
+    let mut new = Vec::with_capacity(plan.create.len());
+    for slice in plan.create.drain(..) {
+        match plan.delete.iter().position(|old| old.address_type == slice.address_type) {
+            Some(index) => {
+                let old = plan.delete.remove(index);
+                let mut metadata = old.metadata.clone();
+                metadata.labels = slice.metadata.labels;
+                metadata.owner_references = slice.metadata.owner_references;
+                plan.update.push(EndpointSlice { metadata, ..slice });
+            }
+            None => new.push(slice),
+        }
+    }
+    plan.create = new;
 }
 
 /// Groups of the same type and ports share slices.
@@ -242,12 +262,14 @@ mod tests {
     }
 
     #[test]
-    fn slices_with_other_ports_go() {
+    fn a_slice_with_other_ports_takes_the_new_ones() {
         let common = Common::of(&service(json!({})), "m");
         let found = stored(plan(&common, vec![group(3)], &[]));
         let port = EndpointPort { port: Some(80), ..EndpointPort::default() };
         let moved = Group { ports: vec![port], ..group(3) };
-        assert_eq!(show(&plan(&common, vec![moved], &found)), (vec![3], vec![], 1));
+        let changed = plan(&common, vec![moved], &found);
+        assert_eq!(show(&changed), (vec![], vec![3], 0));
+        assert_eq!(changed.update[0].metadata.name, found[0].metadata.name);
         let twice = vec![group(3), group(3)];
         assert_eq!(plan(&common, twice, &found), Plan::default());
     }

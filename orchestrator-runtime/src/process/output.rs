@@ -8,8 +8,8 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 use super::child;
-use orchestrator_logs::StreamName;
 use super::pty::Pty;
+use orchestrator_logs::StreamName;
 
 /// How much is read at a time.
 const CHUNK: usize = 16 * 1024;

@@ -200,13 +200,12 @@ mod tests {
     fn paths_that_leave_the_root_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         for bad in ["/", "", "/../etc", "/a/../../b"] {
-            let mount =
-                Mount {
-                    container_path: bad.into(),
-                    host_path: "/tmp".into(),
-                    read_only: false,
-                    propagation: Propagation::Private,
-                };
+            let mount = Mount {
+                container_path: bad.into(),
+                host_path: "/tmp".into(),
+                read_only: false,
+                propagation: Propagation::Private,
+            };
             assert!(Paths::make(dir.path(), &[mount]).is_err(), "{bad:?}");
         }
     }

@@ -14,9 +14,9 @@ use tokio::time::Instant;
 use super::child::{self, ProcessId};
 use super::output::Output;
 use super::record::{self, ContainerRecord, ExitRecord};
+use crate::raw::Watched;
 use orchestrator_core::runtime::Events;
 use orchestrator_logs::{Log, LogWriter, StreamName};
-use crate::raw::Watched;
 
 /// How often processes are looked for that are still there: one may have forked meanwhile.
 const SWEEPS: u32 = 5;

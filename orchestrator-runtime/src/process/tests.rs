@@ -7,8 +7,8 @@ use futures::StreamExt;
 use orchestrator_core::Env;
 use orchestrator_core::node::{ExecOptions, LogOptions, TerminalSize};
 use orchestrator_core::runtime::{
-    ContainerConfig, ContainerState, Credentials, Mount, Propagation, Runtime, RuntimeError, RuntimeExt,
-    SandboxConfig,
+    ContainerConfig, ContainerState, Credentials, Mount, Propagation, Runtime, RuntimeError,
+    RuntimeExt, SandboxConfig,
 };
 use orchestrator_testkit::runtime::{Program, Subject, conformance};
 use tempfile::TempDir;

@@ -35,19 +35,10 @@ const LAYERS: [(&str, &[&str]); 22] = [
         "orchestrator-runtime",
         &["orchestrator-core", "orchestrator-client", "orchestrator-logs", "orchestrator-wire"],
     ),
-    (
-        "orchestrator-containerd",
-        &["orchestrator-core", "orchestrator-logs", "orchestrator-wire"],
-    ),
+    ("orchestrator-containerd", &["orchestrator-core", "orchestrator-logs", "orchestrator-wire"]),
     ("orchestrator-netlink", &["orchestrator-core"]),
-    (
-        "orchestrator-proxy",
-        &["orchestrator-core", "orchestrator-client", "orchestrator-netlink"],
-    ),
-    (
-        "orchestrator-network",
-        &["orchestrator-core", "orchestrator-client", "orchestrator-netlink"],
-    ),
+    ("orchestrator-proxy", &["orchestrator-core", "orchestrator-client", "orchestrator-netlink"]),
+    ("orchestrator-network", &["orchestrator-core", "orchestrator-client", "orchestrator-netlink"]),
     ("orchestrator-dns", &["orchestrator-core", "orchestrator-client"]),
     ("orchestrator-testkit", &["orchestrator-core", "orchestrator-client"]),
     (

@@ -63,7 +63,7 @@ pub fn remove(group: &str) {
 fn below(group: &str) -> Option<PathBuf> {
     let path = PathBuf::from(group.trim_start_matches('/'));
     let inside = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
-    (inside && path.as_os_str().len() > 0).then_some(path)
+    (inside && !path.as_os_str().is_empty()).then_some(path)
 }
 
 /// The files of a group and what is written into them, of both kinds of trees.

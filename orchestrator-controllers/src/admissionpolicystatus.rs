@@ -31,7 +31,7 @@ impl AdmissionPolicyStatusController {
 fn plan(policy: &ValidatingAdmissionPolicy) -> Option<ValidatingAdmissionPolicyStatus> {
     let generation = policy.metadata.generation;
     let status = policy.status.clone().unwrap_or_default();
-    (status.observed_generation < generation).then(|| ValidatingAdmissionPolicyStatus {
+    (status.observed_generation < generation).then_some(ValidatingAdmissionPolicyStatus {
         observed_generation: generation,
         type_checking: Some(TypeChecking { expression_warnings: None }),
         ..status

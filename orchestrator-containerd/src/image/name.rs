@@ -66,7 +66,7 @@ impl ImageName {
             && path.split('/').all(part)
             && tag.chars().all(tag_letter)
             && digest_fits
-            && (digest.is_empty() == !text.contains('@'));
+            && digest.is_empty() != text.contains('@');
         if !fits {
             return Err(wrong());
         }

@@ -64,7 +64,7 @@ mod tests {
         }
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pause");
-        let file = std::fs::OpenOptions::new().write(true).create(true).mode(0o755).open(&path);
+        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(&path);
         file.unwrap().write_all(&elf::program(X86_64, CODE_X86_64)).unwrap();
         let mut pause = Command::new(path).spawn().unwrap();
         // It can be asked how it is as soon as it runs, and what it does then is wait.

@@ -65,7 +65,7 @@ async fn commands_have_input_output_errors_and_codes() {
     assert!(out == text.to_uppercase());
 
     let missing = host.runtime.session(id.clone(), options(&["no-such-program"])).await;
-    let why = missing.err().expect("it does not run").chain();
+    let why = missing.expect_err("it does not run").chain();
     assert!(why.contains("no-such-program") && why.contains("not found"), "{why}");
 
     let mut terminal = ExecOptions { tty: true, stdin: true, ..options(&["sh"]) };

@@ -154,7 +154,8 @@ mod tests {
     #[test]
     fn a_node_asks_for_itself_alone() {
         let all = "client auth,digital signature,key encipherment";
-        let cases: [(fn(&mut Wanted), &str, &str); 7] = [
+        type Change = fn(&mut Wanted);
+        let cases: [(Change, &str, &str); 7] = [
             (|_| {}, all, ""),
             (|_| {}, "client auth,digital signature", ""),
             (

@@ -71,19 +71,19 @@ pub(super) struct Proposal {
     pub value: i64,
 }
 
-/// Why no number of replicas can be told.
+/// What is missing, so that no number of replicas can be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum UsageError {
     #[error("no pods returned by selector while calculating replica count")]
-    NoPods,
+    Pods,
     #[error("did not receive metrics for targeted pods (pods might be unready)")]
-    NoSamples,
+    Samples,
     #[error("no metrics returned matched known pods")]
-    NoMatch,
+    Match,
     #[error(
         "unable to calculate ready pods: no pods returned by selector while calculating replica count"
     )]
-    NoReadyPods,
+    ReadyPods,
 }
 
 /// The pods of a target, by what their samples are worth.
@@ -103,12 +103,12 @@ pub(super) fn propose(
     cpu: bool,
 ) -> Result<Proposal, UsageError> {
     if target.pods.is_empty() {
-        return Err(UsageError::NoPods);
+        return Err(UsageError::Pods);
     }
     let groups = group(target, &samples, cpu);
     samples.retain(|pod, _| !groups.unready.contains(pod) && !groups.ignored.contains(pod));
     if samples.is_empty() {
-        return Err(UsageError::NoSamples);
+        return Err(UsageError::Samples);
     }
     let (ratio, percent, value) = aim.ratio(&samples)?;
     let proposal = |replicas| Ok(Proposal { replicas, percent, value });
@@ -151,7 +151,7 @@ pub(super) fn by_ratio(target: &Target<'_>, ratio: f64) -> Result<i32, UsageErro
         return Ok(target.current);
     }
     if target.pods.is_empty() {
-        return Err(UsageError::NoReadyPods);
+        return Err(UsageError::ReadyPods);
     }
     let ready = target
         .pods
@@ -195,7 +195,7 @@ impl Aim {
                     count += 1;
                 }
                 if asked == 0 {
-                    return Err(UsageError::NoMatch);
+                    return Err(UsageError::Match);
                 }
                 let percent = i32::try_from(used * 100 / asked).unwrap_or(i32::MAX);
                 let each = i64::try_from(used / count).unwrap_or(i64::MAX);
@@ -303,8 +303,8 @@ mod tests {
             // One without a sample holds back either way.
             (&[R, R], &[1000], percent(50), Ok(2)),
             (&[R, R], &[100], percent(50), Ok(2)),
-            (&[], &[], percent(50), Err(UsageError::NoPods)),
-            (&[R], &[], percent(50), Err(UsageError::NoSamples)),
+            (&[], &[], percent(50), Err(UsageError::Pods)),
+            (&[R], &[], percent(50), Err(UsageError::Samples)),
         ];
         for (phases, values, aim, want) in cases {
             assert_eq!(replicas(phases, values, &aim), want, "{phases:?} {values:?} {aim:?}");

@@ -26,20 +26,22 @@ fn quantified(part: &Json, schema: &Json, at: &mut At, named: &mut At, errors: &
     }
 }
 
+/// Goes to a place below one, looks there, and comes back.
+type Step<'a> = dyn Fn(&mut At, &mut dyn FnMut(&mut At)) + 'a;
+
 fn node(part: &Json, schema: &Json, at: &mut At, named: &mut At, errors: &mut FieldErrors) {
     quantified(part, schema, at, named, errors);
-    let mut below =
-        |step: &dyn Fn(&mut At, &mut dyn FnMut(&mut At)), part: &Json, schema: &Json| {
-            step(at, &mut |at| {
-                step(named, &mut |named| match schema.is_object() {
-                    true => node(part, schema, at, named, errors),
-                    false => {
-                        let why = format!("because it is defined in {}", named.path());
-                        errors.push(required(at.path(), &why));
-                    }
-                });
+    let mut below = |step: &Step<'_>, part: &Json, schema: &Json| {
+        step(at, &mut |at| {
+            step(named, &mut |named| match schema.is_object() {
+                true => node(part, schema, at, named, errors),
+                false => {
+                    let why = format!("because it is defined in {}", named.path());
+                    errors.push(required(at.path(), &why));
+                }
             });
-        };
+        });
+    };
     if part.sub("items").is_object() {
         below(&|at, look| at.field("items", look), part.sub("items"), schema.sub("items"));
     }

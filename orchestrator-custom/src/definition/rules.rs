@@ -163,7 +163,7 @@ impl Found {
     /// All that is wrong with the rules.
     pub(super) fn finish(mut self, at: &At) -> FieldErrors {
         if self.total > MAX_TOTAL_COST {
-            self.costs.sort_by(|a, b| b.0.cmp(&a.0));
+            self.costs.sort_by_key(|cost| std::cmp::Reverse(cost.0));
             for (_, path) in self.costs.iter().take(MAX_NAMED) {
                 let why = "contributed to estimated rule cost total exceeding cost limit for \
                            entire OpenAPIv3 schema";

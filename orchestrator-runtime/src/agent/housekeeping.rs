@@ -57,7 +57,7 @@ async fn collect(
     let pods = context.runtime.pods(None).await?;
     let images = keeper.images().await?;
     known.see(&images, &pods, context.env.now());
-    let Ok(disk) = rustix::fs::statvfs(&keeper.image_directory()) else { return Ok(()) };
+    let Ok(disk) = rustix::fs::statvfs(keeper.image_directory()) else { return Ok(()) };
     // What is kept for root is nobody's: it counts as neither used nor free.
     let blocks = disk.f_blocks.saturating_sub(disk.f_bfree).saturating_add(disk.f_bavail);
     let capacity = blocks.saturating_mul(disk.f_frsize);

@@ -1,7 +1,7 @@
 //! The manager: starts controllers on shared informers and owns everything that runs for them.
 //!
 //! For each controller the changes that it watches go through its key mappers into its own
-//! [`WorkQueue`]; one task takes the keys and reconciles them (see `runner`). No reconcile runs
+//! [`WorkQueue`](crate::queue::WorkQueue); one task takes the keys and reconciles them (see `runner`). No reconcile runs
 //! before all caches hold a consistent state. With [leader election](crate::leader) the
 //! controllers run only while this process holds the lease. A manager that [follows](Manager::follow)
 //! the resources asks its controllers anew what they watch when custom resources come and go.

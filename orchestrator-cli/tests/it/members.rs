@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
 use orchestrator::core::env::Task;
@@ -37,9 +37,21 @@ pub struct Member {
     child: Option<Child>,
 }
 
-/// A port that nobody uses at this moment.
+/// A port that nobody uses at this moment. It is below those that the system gives to outgoing
+/// connections, one of which could have it before the process that is told it.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    const FIRST: u16 = 12_000;
+    const COUNT: u16 = 17_000;
+    static ASKED: AtomicU16 = AtomicU16::new(0);
+    // Tests are processes: each begins elsewhere.
+    let begin = std::process::id().wrapping_mul(31) as u16;
+    loop {
+        let asked = ASKED.fetch_add(1, Ordering::Relaxed);
+        let port = FIRST + begin.wrapping_add(asked) % COUNT;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl Member {
